@@ -1,0 +1,3 @@
+//! vodline.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! begin-upload.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! finish-upload.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! get-video.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! list-videos.
+
+fn main() {}

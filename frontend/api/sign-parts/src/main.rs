@@ -1,0 +1,3 @@
+//! sign-parts.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! admit-upload.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! attach-origin.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! ensure-packaging-group.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! ingest-asset.
+
+fn main() {}

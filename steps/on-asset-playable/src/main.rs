@@ -1,0 +1,3 @@
+//! on-asset-playable.
+
+fn main() {}

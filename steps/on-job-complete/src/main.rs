@@ -1,0 +1,3 @@
+//! on-job-complete.
+
+fn main() {}

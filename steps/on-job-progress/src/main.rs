@@ -1,0 +1,3 @@
+//! on-job-progress.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! probe-source.
+
+fn main() {}

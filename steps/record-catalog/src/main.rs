@@ -1,0 +1,3 @@
+//! record-catalog.
+
+fn main() {}

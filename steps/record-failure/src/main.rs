@@ -1,0 +1,3 @@
+//! record-failure.
+
+fn main() {}

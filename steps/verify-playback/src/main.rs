@@ -1,0 +1,3 @@
+//! verify-playback.
+
+fn main() {}
