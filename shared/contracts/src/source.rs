@@ -1,0 +1,98 @@
+//! What was uploaded, and what the line plans to make of it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The admitted upload: one version of one object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// The upload bucket.
+    pub bucket: String,
+    /// The object's key, exactly as stored: it may hold spaces, `+`, `%`, quotes and emoji.
+    pub key: String,
+    /// The version, where the bucket keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// Without quotes.
+    pub etag: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+impl Source {
+    /// The address MediaConvert reads: `s3://bucket/key`, the key as it is.
+    #[must_use]
+    pub fn uri(&self) -> String {
+        format!("s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// What the probe found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SourceFacts {
+    /// The container's name as MediaConvert gives it, such as `mp4`.
+    pub container: String,
+    /// Milliseconds.
+    pub duration_ms: u64,
+    /// The first video track.
+    pub video: VideoTrack,
+    /// The audio tracks, in order; empty for a silent video.
+    pub audio: Vec<AudioTrack>,
+}
+
+/// A video track as a viewer sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VideoTrack {
+    /// As MediaConvert names it, such as `AVC`.
+    pub codec: String,
+    /// Pixels across after rotation and with square pixels.
+    pub display_width: u32,
+    /// Pixels down after rotation.
+    pub display_height: u32,
+    /// Clockwise degrees in the file's metadata: 0, 90, 180 or 270.
+    pub rotation_degrees: u32,
+    /// Frames per second.
+    pub frame_rate: f64,
+}
+
+/// An audio track.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AudioTrack {
+    /// As MediaConvert names it, such as `AAC`.
+    pub codec: String,
+    /// Channels.
+    pub channels: u32,
+    /// Samples per second.
+    pub sample_rate_hz: u32,
+    /// ISO 639 code, where the file says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+}
+
+/// One planned rendition: a rung of the ladder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rung {
+    /// Names the rendition by its short side, such as `720p`.
+    pub name: String,
+    /// Pixels across; even.
+    pub width: u32,
+    /// Pixels down; even.
+    pub height: u32,
+    /// Bits per second at most.
+    pub max_bitrate_bps: u32,
+}
+
+/// What the transcode is going to cost on AWS, list price, for the row and the logs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CostEstimate {
+    /// Normalised minutes, as MediaConvert bills them.
+    pub normalised_minutes: f64,
+    /// US dollars.
+    pub usd: f64,
+}
