@@ -1,0 +1,1 @@
+//! vodline-api-kit.
