@@ -1,0 +1,295 @@
+//! Answers the egress URLs: `https://<group>.egress.mediapackage-vod.<region>.amazonaws.com/out/v1/<three parts>/<file>`.
+//!
+//! What an asset's playlists say is worked out at the first request for it and kept in memory; a segment is a file of the
+//! source as it is, or several joined in memory. An endpoint's path is drawn at random for each asset and configuration, neither
+//! of which can change, so everything below it may be cached for ever; playlists say a day so that a deleted asset fades out.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use vodline_core::{OriginBody, OriginRequest, OriginResponse, StoreError};
+
+use crate::{
+    authorization,
+    facts::{Facts, Rendition},
+    hls::{self, Name, Output},
+    model::Status,
+    service::Packager,
+    source,
+    table::{AssetRow, ConfigurationRow, EndpointRow, GroupRow},
+    ts,
+};
+
+/// Endpoints kept ready. An hour of video in four renditions takes about 1 MiB.
+const READY_MAX: usize = 256;
+
+const SEGMENT_CACHE_CONTROL: &str = "max-age=31536000, immutable";
+const PLAYLIST_CACHE_CONTROL: &str = "max-age=86400";
+
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const TRANSPORT_STREAM_TYPE: &str = "video/mp2t";
+const SUBTITLES_TYPE: &str = "text/vtt";
+
+/// An endpoint with everything written.
+struct Ready {
+    manifest: String,
+    facts: Facts,
+    parent: Bytes,
+    streams: Vec<ReadyStream>,
+    /// Begins every entity tag.
+    tag: String,
+    last_modified: HeaderValue,
+}
+
+struct ReadyStream {
+    rendition: usize,
+    number: usize,
+    media: Bytes,
+    key_frames: Option<Bytes>,
+    outputs: Vec<Output>,
+}
+
+/// What requests have made ready.
+#[derive(Default)]
+pub(crate) struct Egress {
+    /// By host.
+    groups: RwLock<HashMap<String, Arc<GroupRow>>>,
+    /// By host and the three parts of the path.
+    ready: RwLock<HashMap<(String, String), Arc<Ready>>>,
+}
+
+fn recall<K: std::hash::Hash + Eq, V>(map: &RwLock<HashMap<K, Arc<V>>>, key: &K) -> Option<Arc<V>> {
+    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+}
+
+fn keep<K: std::hash::Hash + Eq, V>(map: &RwLock<HashMap<K, Arc<V>>>, key: K, value: &Arc<V>) {
+    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+    // Making ready again costs milliseconds; which one has to go is not worth remembering.
+    if map.len() >= READY_MAX
+        && let Some(any) = map.values().next().cloned()
+    {
+        map.retain(|_, value| !Arc::ptr_eq(value, &any));
+    }
+    map.insert(key, value.clone());
+}
+
+impl Egress {
+    /// Forgets everything; called when something was changed or deleted.
+    pub(crate) fn forget(&self) {
+        self.groups.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.ready.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Packager {
+    pub(crate) async fn answer(&self, request: OriginRequest) -> OriginResponse {
+        match self.try_answer(&request).await {
+            Ok(mut response) => {
+                if request.method == Method::HEAD {
+                    let length = match &response.body {
+                        OriginBody::Bytes(bytes) => bytes.len() as u64,
+                        OriginBody::File { size_bytes, .. } => *size_bytes,
+                    };
+                    response.headers.insert(header::CONTENT_LENGTH, length.into());
+                    response.body = OriginBody::Bytes(Bytes::new());
+                }
+                response
+            }
+            Err(status) => failure(status),
+        }
+    }
+
+    async fn try_answer(&self, request: &OriginRequest) -> Result<OriginResponse, StatusCode> {
+        let group = self.group_of(&request.domain_name)?;
+        if let Some(authorization) = &group.authorization {
+            let identifier = request.headers.get(authorization::HEADER).ok_or(StatusCode::FORBIDDEN)?;
+            if !self.authorizations.permits(&authorization.cdn_identifier_secret, identifier.as_bytes()) {
+                return Err(StatusCode::FORBIDDEN);
+            }
+        }
+        match request.method {
+            Method::GET | Method::HEAD => {}
+            Method::OPTIONS => return Ok(response(StatusCode::OK, OriginBody::Bytes(Bytes::new()))),
+            _ => return Err(StatusCode::METHOD_NOT_ALLOWED),
+        }
+        if request.query.split('&').any(|pair| pair.starts_with("aws.manifestfilter")) {
+            // Honoured by MediaPackage, not here yet; an unfiltered playlist would be a wrong answer.
+            return Err(StatusCode::NOT_IMPLEMENTED);
+        }
+        let (path, file) = request
+            .path
+            .strip_prefix("/out/v1/")
+            .and_then(|path| path.rsplit_once('/'))
+            .ok_or(StatusCode::NOT_FOUND)?;
+        let ready = self.ready(&group, path).await?;
+        self.file(&ready, file).await
+    }
+
+    fn group_of(&self, domain: &str) -> Result<Arc<GroupRow>, StatusCode> {
+        let host = domain.split('.').next().unwrap_or_default().to_owned();
+        if let Some(group) = recall(&self.egress.groups, &host) {
+            return Ok(group);
+        }
+        let group =
+            self.store.read(|connection| GroupRow::by_host(connection, &host)).map_err(|error| store_failed(&error))?;
+        let group = Arc::new(group.ok_or(StatusCode::NOT_FOUND)?);
+        keep(&self.egress.groups, host, &group);
+        Ok(group)
+    }
+
+    async fn ready(&self, group: &GroupRow, path: &str) -> Result<Arc<Ready>, StatusCode> {
+        let key = (group.host.clone(), path.to_owned());
+        if let Some(ready) = recall(&self.egress.ready, &key) {
+            return Ok(ready);
+        }
+        let ready = Arc::new(self.make_ready(group, path)?);
+        keep(&self.egress.ready, key, &ready);
+        Ok(ready)
+    }
+
+    fn make_ready(&self, group: &GroupRow, path: &str) -> Result<Ready, StatusCode> {
+        let rows = self.store.read::<_, StoreError>(|connection| {
+            let Some(endpoint) = EndpointRow::by_path(connection, path)?.filter(|row| row.status == Status::Playable)
+            else {
+                return Ok(None);
+            };
+            let asset = AssetRow::find(connection, &endpoint.asset_id)?.filter(|asset| asset.group_id == group.id);
+            let facts = AssetRow::facts(connection, &endpoint.asset_id)?;
+            let configuration = ConfigurationRow::find(connection, &endpoint.configuration_id)?;
+            Ok(asset.zip(facts).zip(configuration))
+        });
+        let rows = rows.map_err(|error| store_failed(&error))?;
+        let ((asset, facts), configuration) = rows.ok_or(StatusCode::NOT_FOUND)?;
+        let presentation = hls::present(&facts, &configuration.package).map_err(|_| StatusCode::NOT_FOUND)?;
+        let streams = presentation.streams.into_iter().map(|stream| ReadyStream {
+            rendition: stream.rendition,
+            number: stream.number,
+            media: stream.media.into(),
+            key_frames: stream.key_frames.map(Bytes::from),
+            outputs: stream.outputs,
+        });
+        Ok(Ready {
+            manifest: configuration.package.manifest().name().to_owned(),
+            parent: presentation.parent.into(),
+            streams: streams.collect(),
+            facts,
+            tag: path.rsplit('/').next().unwrap_or_default().to_owned(),
+            last_modified: http_date(&asset.created_at).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?,
+        })
+    }
+
+    async fn file(&self, ready: &Arc<Ready>, file: &str) -> Result<OriginResponse, StatusCode> {
+        let name = hls::parse_name(&ready.manifest, file).ok_or(StatusCode::NOT_FOUND)?;
+        let stream =
+            |number: usize| ready.streams.iter().find(|stream| stream.number == number).ok_or(StatusCode::NOT_FOUND);
+        let (body, content_type, cache_control) = match name {
+            Name::Parent => (OriginBody::Bytes(ready.parent.clone()), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL),
+            Name::Media(number) => {
+                (OriginBody::Bytes(stream(number)?.media.clone()), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL)
+            }
+            Name::KeyFrames(number) => {
+                let key_frames = stream(number)?.key_frames.clone().ok_or(StatusCode::NOT_FOUND)?;
+                (OriginBody::Bytes(key_frames), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL)
+            }
+            Name::Segment(number, index) => {
+                let stream = stream(number)?;
+                let output = stream.outputs.get(index).ok_or(StatusCode::NOT_FOUND)?;
+                let subtitles =
+                    matches!(ready.facts.renditions[stream.rendition].kind, crate::facts::Kind::Subtitles(_));
+                if subtitles != file.ends_with(".vtt") {
+                    return Err(StatusCode::NOT_FOUND);
+                }
+                let content_type = if subtitles { SUBTITLES_TYPE } else { TRANSPORT_STREAM_TYPE };
+                (self.segment(ready, stream.rendition, output).await?, content_type, SEGMENT_CACHE_CONTROL)
+            }
+        };
+        let mut response = response(StatusCode::OK, body);
+        let headers = &mut response.headers;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        headers.insert(header::LAST_MODIFIED, ready.last_modified.clone());
+        // The file's name is made of letters, digits, '-', '_' and '.' only.
+        if let Ok(tag) = HeaderValue::try_from(format!("\"{}-{file}\"", ready.tag)) {
+            headers.insert(header::ETAG, tag);
+        }
+        Ok(response)
+    }
+
+    /// A segment's bytes: the source's file where one is enough and needs no change, joined in memory otherwise.
+    async fn segment(&self, ready: &Arc<Ready>, rendition: usize, output: &Output) -> Result<OriginBody, StatusCode> {
+        let facts = &ready.facts;
+        let sources = &facts.renditions[rendition].segments[output.from..output.to];
+        let paths: Result<Vec<PathBuf>, _> =
+            sources.iter().map(|segment| source::segment_file(self.objects.as_ref(), &facts.bucket, segment)).collect();
+        let mut paths = paths.map_err(|error| {
+            tracing::warn!(code = error.code, "a segment of an ingested source is gone");
+            StatusCode::NOT_FOUND
+        })?;
+        if paths.len() == 1 && facts.renditions[rendition].continuous {
+            return Ok(OriginBody::File { path: paths.remove(0), size_bytes: output.size_bytes });
+        }
+        let ready = ready.clone();
+        let output = output.clone();
+        let joined = tokio::task::spawn_blocking(move || join(&ready.facts.renditions[rendition], &output, &paths));
+        match joined.await {
+            Ok(Ok(bytes)) => Ok(OriginBody::Bytes(bytes)),
+            Ok(Err(error)) => {
+                tracing::warn!(error = ?error, "cannot read a segment");
+                Err(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+            Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+}
+
+/// Joins a run of the source's segments; the continuity counters are made to run on where the source's do not.
+fn join(rendition: &Rendition, output: &Output, paths: &[PathBuf]) -> std::io::Result<Bytes> {
+    use std::io::Read as _;
+    let mut joined = Vec::with_capacity(output.size_bytes as usize);
+    for path in paths {
+        std::fs::File::open(path)?.read_to_end(&mut joined)?;
+    }
+    if joined.len() as u64 != output.size_bytes {
+        return Err(std::io::Error::other("a segment has another size than when it was ingested"));
+    }
+    if !rendition.continuous {
+        let mut position: BTreeMap<u16, u64> = BTreeMap::new();
+        for (pid, packets) in rendition.segments[..output.from].iter().flat_map(|segment| &segment.payload_packets) {
+            *position.entry(*pid).or_default() += packets;
+        }
+        ts::renumber(&mut joined, &mut position);
+    }
+    Ok(joined.into())
+}
+
+fn response(status: StatusCode, body: OriginBody) -> OriginResponse {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+    OriginResponse { status, headers, body }
+}
+
+fn failure(status: StatusCode) -> OriginResponse {
+    let mut response = response(status, OriginBody::Bytes(Bytes::from(status.canonical_reason().unwrap_or_default())));
+    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn store_failed(error: &StoreError) -> StatusCode {
+    tracing::error!(error = ?error, "the store failed");
+    StatusCode::INTERNAL_SERVER_ERROR
+}
+
+/// A stored time in the form of HTTP's headers (RFC 9110, 5.6.7).
+fn http_date(created_at: &str) -> Option<HeaderValue> {
+    let time: jiff::Timestamp = created_at.parse().ok()?;
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
+    HeaderValue::try_from(text).ok()
+}
