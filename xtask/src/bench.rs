@@ -1,0 +1,23 @@
+//! `cargo xtask bench`: figures as ratios to a peer or a floor, taken in one run.
+
+mod line;
+
+use crate::Outcome;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// From upload to READY, against a bare ffmpeg that makes the same renditions.
+    Line(line::Arguments),
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    match &arguments.what {
+        What::Line(arguments) => line::run(arguments),
+    }
+}
