@@ -177,6 +177,13 @@ impl Authorizer for Iam {
     }
 }
 
+impl vodline_s3::Credentials for Iam {
+    fn find(&self, access_key: &str) -> Option<vodline_s3::Credential> {
+        let (principal, secret_key) = self.identify(access_key)?;
+        Some(vodline_s3::Credential { secret_key, session_token: None, principal })
+    }
+}
+
 /// `iam:PassedToService` narrows PassRole, which only AWS checks; any other condition would have to be evaluated.
 fn check_condition(condition: Option<&Value>) -> Result<(), String> {
     let Some(Value::Object(operators)) = condition else { return Ok(()) };

@@ -1,0 +1,235 @@
+//! The publish machine held against the contracts: every Task's arguments, built from the outputs and variables that reach
+//! it, satisfy the schema of the step it calls; and the rules every state must keep.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::{Value, json};
+use vodline_asl::{
+    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionStatus, FailurePhase, Payload, Resource, ScheduleTask,
+    SeededRandom, StateMachine, UnixMillis, transition,
+};
+use vodline_contracts::{ErrorCode, Retryability, schema};
+use vodline_tests::root;
+
+/// The definition as a deployment makes it: `${AdmitUploadFunction}` becomes an ARN of `admit-upload`.
+fn definition() -> String {
+    let text = std::fs::read_to_string(root().join("statemachine/publish.asl.json")).unwrap();
+    let mut result = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').unwrap();
+        result.push_str(before);
+        match name.strip_suffix("Function") {
+            Some(step) => result.push_str(&format!("arn:aws:lambda:us-east-1:000000000000:function:{}", kebab(step))),
+            None => result.push_str(match name {
+                "Partition" => "aws",
+                other => panic!("the machine substitutes {other}, which no deployment gives"),
+            }),
+        }
+        rest = tail;
+    }
+    result + rest
+}
+
+fn kebab(name: &str) -> String {
+    let mut result = String::new();
+    for (index, letter) in name.char_indices() {
+        if letter.is_uppercase() && index > 0 {
+            result.push('-');
+        }
+        result.push(letter.to_ascii_lowercase());
+    }
+    result
+}
+
+fn states(machine: &Value) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, state) in machine["States"].as_object().unwrap() {
+        found.push((name.clone(), state.clone()));
+        for branch in state["Branches"].as_array().into_iter().flatten() {
+            found.extend(states(branch));
+        }
+    }
+    found
+}
+
+/// What each step answers: once with everything a contract allows, once with as little as it demands.
+fn answers(full: bool) -> BTreeMap<&'static str, Value> {
+    let id = "v0123456789abcdef0123";
+    let mut source = json!({ "bucket": "uploads", "key": "a b.mp4", "etag": "abc", "sizeBytes": 1 });
+    let mut facts = json!({
+        "container": "mp4", "durationMs": 7000, "audio": [],
+        "video": { "codec": "AVC", "displayWidth": 1280, "displayHeight": 720, "rotationDegrees": 0, "frameRate": 29.97 },
+    });
+    let mut job = json!({
+        "jobId": "1-abc", "durationMs": 7000, "hlsPlaylistUri": "s3://media/hls/master.m3u8",
+        "renditions": [{ "name": "360p", "width": 640, "height": 360 }],
+    });
+    let mut playback = json!({});
+    let mut seen = json!({ "playlistPath": "/p", "segments": 3, "durationMs": 7000, "firstSegmentBytes": 1, "lastSegmentBytes": 1 });
+    if full {
+        source["versionId"] = json!("1");
+        facts["audio"] = json!([{ "codec": "AAC", "channels": 2, "sampleRateHz": 48000, "language": "eng" }]);
+        for name in ["dashManifestUri", "mp4Uri", "posterUri"] {
+            job[name] = json!("s3://media/x");
+        }
+        job["warnings"] = json!([250_003]);
+        job["renditions"][0]["averageBitrateBps"] = json!(1);
+        playback = json!({ "hls": "/h", "dash": "/d", "cmaf": "/c", "mp4": "/m" });
+        seen["resolution"] = json!("640x360");
+    }
+    let configurations = json!([{ "id": "g-hls", "format": "hls" }]);
+    BTreeMap::from([
+        ("admit-upload", json!({ "videoId": id, "source": source, "title": "a b" })),
+        ("probe-source", json!({
+            "facts": facts, "costEstimate": { "normalisedMinutes": 0.5, "usd": 0.01 },
+            "ladder": [{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }],
+        })),
+        ("start-job", job),
+        ("ensure-packaging-group", json!({ "packagingGroupId": "g", "domainName": "x.egress", "configurations": configurations })),
+        ("attach-origin", json!({ "originId": "g", "pathPrefix": "/v/g" })),
+        ("ingest-asset", json!({ "assetId": id, "endpoints": [{ "configurationId": "g-hls", "format": "hls", "url": "https://x" }] })),
+        ("verify-playback", json!({
+            "playback": playback,
+            "receipt": { "verifiedAt": "2026-11-22T00:00:00Z", "masterPath": "/m", "renditions": [seen], "bytesFetched": 2 },
+        })),
+        ("record-catalog", json!({ "videoId": id, "status": "READY", "watchUrl": "http://x/watch.html?v=1" })),
+    ])
+}
+
+#[track_caller]
+fn validate(contract: &str, value: &Value) {
+    let found = schema::all().into_iter().find(|c| c.name == contract).unwrap_or_else(|| panic!("no contract {contract}"));
+    let validator = jsonschema::validator_for(found.schema.as_value()).unwrap();
+    let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
+    assert!(errors.is_empty(), "{contract}: {errors:?}\n{value:#}");
+}
+
+struct Run {
+    machine: StateMachine,
+    execution: Execution,
+    random: SeededRandom,
+    tasks: VecDeque<ScheduleTask>,
+}
+
+impl Run {
+    fn start() -> Self {
+        let machine = StateMachine::parse(&definition()).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let event = json!({
+            "version": "0", "id": "1", "source": "aws.s3", "detail-type": "Object Created",
+            "detail": { "version": "0", "bucket": { "name": "uploads" }, "reason": "PutObject",
+                        "object": { "key": "a b.mp4", "size": 1, "etag": "abc", "version-id": "1", "sequencer": "2" } },
+        });
+        let input = Payload::parse(&event.to_string()).unwrap();
+        let execution = Execution::new(ExecutionInfo::example("run-1"), input);
+        let mut run = Self { machine, execution, random: SeededRandom::new(7), tasks: VecDeque::new() };
+        run.tell(Event::Start);
+        run
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut env = Env { now: UnixMillis(0), random: &mut self.random };
+        let Effects { commands, .. } = transition(&self.machine, &mut self.execution, event, &mut env);
+        for command in commands {
+            if let Command::ScheduleTask(task) = command {
+                self.tasks.push_back(*task);
+            }
+        }
+    }
+
+    /// The next task's step and arguments.
+    fn next(&mut self) -> Option<(ScheduleTask, String, Value)> {
+        let task = self.tasks.pop_front()?;
+        let arguments: Value = serde_json::from_str(task.arguments.text()).unwrap();
+        let (arn, payload) = match &task.resource {
+            Resource::Lambda { .. } => (format!("{}", task.resource), arguments),
+            _ => (arguments["FunctionName"].as_str().unwrap().to_owned(), arguments["Payload"].clone()),
+        };
+        let step = arn.rsplit(':').next().unwrap().to_owned();
+        Some((task, step, payload))
+    }
+}
+
+fn check(full: bool) {
+    let answers = answers(full);
+    let mut run = Run::start();
+    let mut called = BTreeSet::new();
+    while let Some((task, step, arguments)) = run.next() {
+        validate(&format!("steps/{step}.input"), &arguments);
+        let answer = &answers[step.as_str()];
+        validate(&format!("steps/{step}.output"), answer);
+        run.tell(Event::TaskSucceeded { task: task.task, output: Payload::parse(&answer.to_string()).unwrap() });
+        called.insert(step);
+    }
+    assert_eq!(run.execution.status(), ExecutionStatus::Succeeded);
+    assert_eq!(called, answers.keys().map(ToString::to_string).collect());
+}
+
+#[test]
+fn every_state_gives_its_step_what_the_contract_demands() {
+    check(true);
+    check(false);
+}
+
+#[test]
+fn a_duplicate_ends_quietly() {
+    let mut run = Run::start();
+    let (task, step, _) = run.next().unwrap();
+    assert_eq!(step, "admit-upload");
+    run.tell(Event::TaskFailed {
+        task: task.task,
+        phase: FailurePhase::Run,
+        error: Some(ErrorCode::DuplicateUpload.name().into()),
+        cause: None,
+    });
+    assert_eq!(run.execution.status(), ExecutionStatus::Succeeded);
+}
+
+#[test]
+fn every_error_that_is_matched_exists_and_only_retryable_ones_are_retried() {
+    /// Errors of Lambda and of the States Language itself.
+    const FOREIGN: &[&str] = &["Lambda.", "States.", "Sandbox.", "Runtime."];
+    let machine: Value = serde_json::from_str(&definition()).unwrap();
+    let mut retried = BTreeSet::new();
+    for (name, state) in states(&machine) {
+        for (kind, rules) in [("Retry", &state["Retry"]), ("Catch", &state["Catch"])] {
+            for error in rules.as_array().into_iter().flatten().flat_map(|rule| rule["ErrorEquals"].as_array().unwrap()) {
+                let error = error.as_str().unwrap();
+                if FOREIGN.iter().any(|prefix| error.starts_with(prefix)) {
+                    continue;
+                }
+                let code = ErrorCode::ALL.iter().find(|code| code.name() == error);
+                let code = code.unwrap_or_else(|| panic!("{name} matches {error}, which nothing raises"));
+                if kind == "Retry" {
+                    assert_eq!(code.retryability(), Retryability::Retryable, "{name} retries {error}");
+                    retried.insert(error.to_owned());
+                }
+            }
+        }
+    }
+    let retryable = ErrorCode::ALL.iter().filter(|code| code.retryability() == Retryability::Retryable);
+    assert_eq!(retried, retryable.map(|code| code.name().to_owned()).collect());
+}
+
+#[test]
+fn every_task_has_a_timeout_and_bounded_retries_with_jitter() {
+    let machine: Value = serde_json::from_str(&definition()).unwrap();
+    assert!(machine["TimeoutSeconds"].is_u64());
+    for (name, state) in states(&machine) {
+        assert!(state["Comment"].is_string(), "{name} has no comment");
+        if state["Type"] != "Task" {
+            continue;
+        }
+        assert!(state["TimeoutSeconds"].is_u64(), "{name} has no timeout");
+        let waits = state["Resource"].as_str().unwrap().ends_with(".waitForTaskToken");
+        assert_eq!(waits, state["HeartbeatSeconds"].is_u64(), "{name}: waiting and heartbeat go together");
+        let retries = state["Retry"].as_array().unwrap();
+        assert!(retries.iter().any(|r| r["ErrorEquals"].as_array().unwrap().contains(&json!("Lambda.ServiceException"))), "{name}");
+        for retry in retries {
+            assert_eq!(retry["JitterStrategy"], "FULL", "{name}");
+            assert!(retry["MaxAttempts"].is_u64() && retry["MaxDelaySeconds"].is_u64(), "{name}");
+        }
+    }
+}
