@@ -1,0 +1,4 @@
+import { mount } from "../ui/mount";
+import { CataloguePage } from "./page";
+
+mount(<CataloguePage />);

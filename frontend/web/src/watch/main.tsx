@@ -1,0 +1,4 @@
+import { mount } from "../ui/mount";
+import { WatchPage } from "./page";
+
+mount(<WatchPage />);
