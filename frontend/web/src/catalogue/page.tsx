@@ -5,6 +5,8 @@ import { getVideo, listVideos } from "../api/client";
 import { describe } from "../api/describe";
 import type { Video } from "../contracts/api";
 import { count } from "../format/size";
+import { begin, extend, type Listing, refresh, update } from "../paging/listing";
+import { matchesWords } from "../paging/words";
 import { announce } from "../ui/announce";
 import { Icon } from "../ui/icon";
 import { SiteFrame } from "../ui/layout";
@@ -12,7 +14,7 @@ import { Notice } from "../ui/notice";
 import { useNow } from "../ui/now";
 import { usePolling } from "../ui/poll";
 import { Card, SkeletonCard } from "./card";
-import { begin, extend, type Listing, refresh, search, update } from "./listing";
+import { newestFirst, pageOf } from "./order";
 import "./catalogue.css";
 
 const PAGE_SIZE = 24;
@@ -40,7 +42,7 @@ function putQueryIntoAddress(query: string): void {
 
 /** The page. */
 export function CataloguePage() {
-  const [listing, setListing] = useState<Listing>();
+  const [listing, setListing] = useState<Listing<Video>>();
   const [error, setError] = useState<string>();
   const [loadingMore, setLoadingMore] = useState(false);
   const [query, setQuery] = useState(queryOfAddress);
@@ -50,7 +52,7 @@ export function CataloguePage() {
   const load = useCallback(async () => {
     setError(undefined);
     try {
-      setListing(begin(await listVideos({ limit: PAGE_SIZE })));
+      setListing(begin(newestFirst, pageOf(await listVideos({ limit: PAGE_SIZE }))));
     } catch (caught) {
       setError(describe(caught));
     }
@@ -60,8 +62,8 @@ export function CataloguePage() {
   const loadMore = useCallback(async (cursor: string) => {
     setLoadingMore(true);
     try {
-      const page = await listVideos({ cursor, limit: PAGE_SIZE });
-      setListing((known) => (known ? extend(known, page) : begin(page)));
+      const page = pageOf(await listVideos({ cursor, limit: PAGE_SIZE }));
+      setListing((known) => (known ? extend(newestFirst, known, page) : begin(newestFirst, page)));
       setError(undefined);
     } catch (caught) {
       setError(describe(caught));
@@ -70,15 +72,16 @@ export function CataloguePage() {
     }
   }, []);
 
-  const inTheMaking = listing?.videos.filter((video) => video.status === "PROCESSING") ?? [];
+  const inTheMaking = listing?.rows.filter((video) => video.status === "PROCESSING") ?? [];
   const refreshRows = async (signal: AbortSignal) => {
-    const firstPage = await listVideos({ limit: PAGE_SIZE }, signal);
-    const covered = new Set(firstPage.videos.map((video) => video.videoId));
+    const firstPage = pageOf(await listVideos({ limit: PAGE_SIZE }, signal));
+    const covered = new Set(firstPage.rows.map((video) => video.videoId));
     const rest = inTheMaking.filter((video) => !covered.has(video.videoId)).slice(0, SINGLE_ROWS_MAX);
     const singles = await Promise.all(rest.map((video) => getVideo(video.videoId, signal)));
     setListing((known) =>
       update(
-        known ? refresh(known, firstPage) : begin(firstPage),
+        newestFirst,
+        known ? refresh(newestFirst, known, firstPage) : begin(newestFirst, firstPage),
         singles.map((detail) => detail.video),
       ),
     );
@@ -86,12 +89,15 @@ export function CataloguePage() {
   };
   const interval = inTheMaking.length > 0 ? BUSY_INTERVAL_MS : IDLE_INTERVAL_MS;
   usePolling(refreshRows, listing ? interval : undefined);
-  useOutcomes(listing?.videos);
+  useOutcomes(listing?.rows);
 
-  const found = useMemo(() => search(listing?.videos ?? [], query), [listing, query]);
+  const found = useMemo(
+    () => (listing?.rows ?? []).filter((video) => matchesWords(`${video.title} ${video.filename}`, query)),
+    [listing, query],
+  );
 
   // The API lists and does not search: a search looks through further pages until it has a screenful.
-  const cursor = listing?.nextCursor;
+  const cursor = listing?.next;
   useEffect(() => {
     if (query.trim() === "" || !cursor || loadingMore || error || searchBudget === 0 || found.length >= PAGE_SIZE) return;
     setSearchBudget(searchBudget - 1);

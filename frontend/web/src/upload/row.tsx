@@ -182,9 +182,12 @@ function Publishing({ videoId, name }: { videoId: string; name: string }) {
       {detail && (
         <p class="row">
           {status === "READY" && <Status look="succeeded" words="Ready" />}
-          <a class={`button ${status === "READY" ? "primary" : ""}`} href={watchAddress(videoId)}>
+          <a
+            class={`button ${status === "READY" ? "primary" : ""}`}
+            href={watchAddress(videoId)}
+            aria-label={status === "READY" ? `Watch ${name}` : `Open its page: ${name}`}
+          >
             <Icon name="play" /> {status === "READY" ? "Watch" : "Open its page"}
-            <span class="visually-hidden">: {name}</span>
           </a>
         </p>
       )}

@@ -48,7 +48,7 @@ test("a file goes up in parts and is followed until it plays", async ({ page, si
   await expect(page.getByText("Start job")).toBeVisible();
   await shoot(page, "upload-publishing");
   await expectAccessible(page);
-  await expect(page.getByRole("link", { name: "Watch: Harbour at dawn" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Watch Harbour at dawn" })).toBeVisible();
   await shoot(page, "upload-done");
   expect(site.finished).toHaveLength(1);
   expect(site.finished[0]?.title).toBe("Harbour at dawn “☀”");

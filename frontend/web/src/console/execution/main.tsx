@@ -1,0 +1,4 @@
+import { mount } from "../../ui/mount";
+import { ExecutionPage } from "./page";
+
+mount(<ExecutionPage />);

@@ -1,0 +1,4 @@
+import { mount } from "../../ui/mount";
+import { ExecutionsPage } from "./page";
+
+mount(<ExecutionsPage />);
