@@ -12,38 +12,47 @@ const output = new URL("../src/contracts/api.d.ts", import.meta.url).pathname;
 /** The site speaks only to its own API; the other contracts are none of its business. */
 const folder = join(schemas, "api");
 
+/** Words beside a `$ref` would make the compiler write the type out again, under another name. */
+function withoutWordsBesideRefs(schema) {
+  if (Array.isArray(schema)) return schema.map(withoutWordsBesideRefs);
+  if (typeof schema !== "object" || schema === null) return schema;
+  if ("$ref" in schema) return { $ref: schema.$ref };
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, withoutWordsBesideRefs(value)]));
+}
+
 /**
  * Every schema file repeats, under `$defs`, the types it refers to. Put all of them into one schema, each type once, so that
  * `Video` is one TypeScript type wherever it is used.
  */
 function together() {
   const definitions = {};
+  const properties = {};
   const add = (name, schema, file) => {
-    if (name in definitions && !isDeepStrictEqual(definitions[name], schema)) {
+    const definition = withoutWordsBesideRefs({ title: name, ...schema });
+    if (name in definitions && !isDeepStrictEqual(definitions[name], definition)) {
       throw new Error(`${relative(schemas, file)}: another type is called ${name} already`);
     }
-    definitions[name] = schema;
+    definitions[name] = definition;
   };
   for (const entry of readdirSync(folder).sort()) {
-    if (!entry.endsWith(".json")) continue;
+    if (!entry.endsWith(".schema.json")) continue;
     const file = join(folder, entry);
     const { $schema: _dialect, $defs, ...root } = JSON.parse(readFileSync(file, "utf8"));
     if (!root.title) throw new Error(`${relative(schemas, file)}: no title to name the type after`);
     add(root.title, root, file);
-    for (const [name, schema] of Object.entries($defs ?? {})) add(name, { title: name, ...schema }, file);
+    properties[root.title] = { $ref: `#/$defs/${root.title}` };
+    for (const [name, schema] of Object.entries($defs ?? {})) add(name, schema, file);
   }
   if (Object.keys(definitions).length === 0) throw new Error(`no schemas in ${folder}; run cargo xtask schemas`);
-  return { $defs: Object.fromEntries(Object.entries(definitions).sort(([a], [b]) => (a < b ? -1 : 1))) };
+  return { title: "Contracts", type: "object", properties, required: Object.keys(properties), $defs: definitions };
 }
 
 /** The declarations, as the file holds them. */
-export async function generate() {
+function generate() {
   return compile(together(), "Contracts", {
     additionalProperties: false,
     bannerComment: "/* Generated from schemas/api by `npm run contracts`. Do not edit. */",
-    format: true,
     style: { printWidth: 120 },
-    unreachableDefinitions: true,
   });
 }
 

@@ -46,14 +46,14 @@ export interface Drawing {
 const NODE_HEIGHT = 52;
 const NODE_WIDTH_MIN = 168;
 /** Of a character of the label, at its size. */
-const CHARACTER_WIDTH = 7.6;
+const CHARACTER_WIDTH = 8.7;
 const LABEL_PADDING = 64;
 const LABEL_CHARACTERS_MAX = 40;
 const TERMINAL_SIZE = 44;
 const LAYER_GAP = 44;
 const NODE_GAP = 28;
 const PART_PADDING = 18;
-const PART_HEADER = 46;
+const PART_HEADER = 58;
 const DUMMY_WIDTH = 10;
 /** Between lines that lead back up, at the right side. */
 const LANE_WIDTH = 18;

@@ -9,10 +9,14 @@ import { type Box, END, layout, START } from "../layout";
 
 const MARGIN = 16;
 const ICON_SIZE = 18;
+/** Of a container. */
+const HEAD_HEIGHT = 40;
 const LABEL_CHARACTERS_MAX = 40;
 
 interface GraphProps {
   machine: Machine;
+  /** Whether the execution has come to its end. */
+  ended: boolean;
   statuses: ReadonlyMap<string, VisitStatus>;
   selected: string | undefined;
   onSelect: (name: string) => void;
@@ -23,12 +27,13 @@ function shorten(text: string): string {
 }
 
 /** The drawing. One tab stop; the arrow keys go to the next state in their direction, Enter selects. */
-export function Graph({ machine, statuses, selected, onSelect }: GraphProps) {
+export function Graph({ machine, ended, statuses, selected, onSelect }: GraphProps) {
   const drawing = useMemo(() => layout(machine), [machine]);
   const svg = useRef<SVGSVGElement>(null);
   const states = drawing.boxes.filter((box) => box.state);
   const tabStop = states.some((box) => box.id === selected) ? selected : states[0]?.id;
 
+  const entered = (id: string) => statuses.has(id) || (id === START && statuses.size > 0) || (id === END && ended);
   const focus = (box: Box | undefined) => {
     const index = box ? states.indexOf(box) : -1;
     svg.current?.querySelector<SVGGElement>(`[data-index="${index}"]`)?.focus();
@@ -42,6 +47,7 @@ export function Graph({ machine, statuses, selected, onSelect }: GraphProps) {
 
   return (
     <div class="graph">
+      <div class="graph-scroll">
       <svg
         ref={svg}
         viewBox={`${-MARGIN} ${-MARGIN} ${drawing.width + 2 * MARGIN} ${drawing.height + 2 * MARGIN}`}
@@ -51,9 +57,21 @@ export function Graph({ machine, statuses, selected, onSelect }: GraphProps) {
         aria-label="States of the machine"
       >
         <defs>
-          <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
-            <path class="graph-arrow" d="M0,0L8,4L0,8z" />
-          </marker>
+          {["arrow", "arrow-taken"].map((id) => (
+            <marker
+              key={id}
+              id={id}
+              viewBox="0 0 8 8"
+              refX="7"
+              refY="4"
+              markerWidth="9"
+              markerHeight="9"
+              markerUnits="userSpaceOnUse"
+              orient="auto"
+            >
+              <path class={`graph-${id}`} d="M0,0L8,4L0,8z" />
+            </marker>
+          ))}
         </defs>
         {drawing.boxes
           .filter((box) => box.container)
@@ -68,14 +86,17 @@ export function Graph({ machine, statuses, selected, onSelect }: GraphProps) {
               rx={12}
             />
           ))}
-        {drawing.edges.map((edge) => (
-          <path
-            key={`${edge.from} ${edge.to}`}
-            class={`graph-edge ${edge.kind} ${statuses.has(edge.from) && (statuses.has(edge.to) || edge.to === END) ? "taken" : ""}`}
-            d={edge.path}
-            marker-end="url(#arrow)"
-          />
-        ))}
+        {drawing.edges.map((edge) => {
+          const taken = entered(edge.from) && entered(edge.to);
+          return (
+            <path
+              key={`${edge.from} ${edge.to}`}
+              class={`graph-edge ${edge.kind} ${taken ? "taken" : ""}`}
+              d={edge.path}
+              marker-end={taken ? "url(#arrow-taken)" : "url(#arrow)"}
+            />
+          );
+        })}
         {drawing.boxes.map((box) =>
           box.state ? (
             <StateBox
@@ -93,6 +114,7 @@ export function Graph({ machine, statuses, selected, onSelect }: GraphProps) {
           ),
         )}
       </svg>
+      </div>
       <Legend />
     </div>
   );
@@ -112,7 +134,7 @@ function StateBox({ box, index, look, selected, tabStop, onSelect, onKeyDown }: 
   const { icon, words } = LOOKS[look];
   const type = box.state?.type ?? "";
   // Of a container only the head is the button; the rest belongs to the states inside.
-  const height = box.container ? 40 : box.height;
+  const height = box.container ? HEAD_HEIGHT : box.height;
   return (
     <g
       class={`graph-state ${look} ${selected ? "selected" : ""}`}
@@ -173,21 +195,24 @@ function Legend() {
   );
 }
 
-/** The nearest state in the direction of an arrow key; sideways distance counts double. */
+/**
+ * The nearest state in the direction of an arrow key. Up and down go to the next layer even if it lies aside; left and right
+ * stay in theirs if they can.
+ */
 function nearest(from: Box, boxes: readonly Box[], key: string): Box | undefined {
-  const centre = (box: Box) => ({ x: box.x + box.width / 2, y: box.y + (box.container ? 20 : box.height / 2) });
+  const centre = (box: Box) => ({ x: box.x + box.width / 2, y: box.y + (box.container ? HEAD_HEIGHT : box.height) / 2 });
   const here = centre(from);
   const vertical = key === "ArrowUp" || key === "ArrowDown";
   const sign = key === "ArrowDown" || key === "ArrowRight" ? 1 : -1;
+  const asideWeight = vertical ? 0.5 : 4;
   let best: Box | undefined;
   let shortest = Number.POSITIVE_INFINITY;
   for (const box of boxes) {
     const there = centre(box);
     const along = (vertical ? there.y - here.y : there.x - here.x) * sign;
     const aside = Math.abs(vertical ? there.x - here.x : there.y - here.y);
-    if (box === from || along <= 0) continue;
-    const distance = along + 2 * aside;
-    if (distance < shortest) [best, shortest] = [box, distance];
+    const distance = along + asideWeight * aside;
+    if (along > 1 && distance < shortest) [best, shortest] = [box, distance];
   }
   return best;
 }

@@ -1,6 +1,7 @@
 /** The head of an execution's page: what it is, how it stands, what can be done. */
 
 import { useState } from "preact/hooks";
+import { count } from "../../format/size";
 import { formatElapsed, formatMoment } from "../../format/time";
 import { announce } from "../../ui/announce";
 import { CopyButton } from "../../ui/copy";
@@ -114,7 +115,7 @@ export function Header({ followed, onChanged }: HeaderProps) {
         </div>
         <div>
           <dt>Redriven</dt>
-          <dd>{execution.redriveCount ?? 0} times</dd>
+          <dd>{count(execution.redriveCount ?? 0, "time")}</dd>
         </div>
       </dl>
       {execution.status !== "SUCCEEDED" && !running && execution.redriveStatus !== "REDRIVABLE" && (

@@ -82,12 +82,20 @@ function Content({ followed }: { followed: Followed }) {
   const atWork = history.visits.findLast((visit) => visit.status === "running" && visit.type !== "Parallel");
   const shown = selected ?? failed?.name ?? atWork?.name ?? history.visits.at(-1)?.name;
 
+  const panelHolder = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // On a narrow screen the panel lies below what was selected in.
+    if (selected !== undefined) panelHolder.current?.scrollIntoView({ block: "nearest" });
+  }, [selected]);
+
   const selectTab = (id: TabId) => {
     putTabIntoAddress(id);
     setTab(id);
   };
   const panel = shown !== undefined && (
-    <StatePanel key={shown} name={shown} history={history} machine={machine} events={events} now={now} />
+    <div ref={panelHolder} class="panel-holder">
+      <StatePanel key={shown} name={shown} history={history} machine={machine} events={events} now={now} />
+    </div>
   );
   return (
     <>
@@ -103,7 +111,7 @@ function Content({ followed }: { followed: Followed }) {
         {tab === "graph" && (
           <div class="split">
             {machine ? (
-              <Graph machine={machine} statuses={statuses} selected={shown} onSelect={setSelected} />
+              <Graph machine={machine} ended={execution.status === "SUCCEEDED"} statuses={statuses} selected={shown} onSelect={setSelected} />
             ) : (
               <p>The definition cannot be read.</p>
             )}
