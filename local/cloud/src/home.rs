@@ -201,7 +201,7 @@ impl Home {
             entropy: entropy.clone(),
             endpoint_url: endpoint.clone(),
             functions: config.functions.clone(),
-            credentials: Arc::new(crate::iam::RoleKeys { iam: iam.clone(), entropy: entropy.clone() }),
+            credentials: Arc::new(crate::iam::Keyring { iam: iam.clone(), entropy: entropy.clone() }),
         })
         .map_err(opening("Lambda"))?;
         let functions: Arc<dyn Functions> = lambda.clone();

@@ -5,7 +5,10 @@
 
 mod pattern;
 
-use std::{collections::BTreeMap, sync::RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -181,6 +184,21 @@ impl vodline_s3::Credentials for Iam {
     fn find(&self, access_key: &str) -> Option<vodline_s3::Credential> {
         let (principal, secret_key) = self.identify(access_key)?;
         Some(vodline_s3::Credential { secret_key, session_token: None, principal })
+    }
+}
+
+/// Hands functions the keys of their roles.
+pub struct Keyring {
+    /// Where roles and keys are kept.
+    pub iam: Arc<Iam>,
+    /// What new keys are made of.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl vodline_lambda::RoleCredentials for Keyring {
+    fn keys(&self, role_arn: &str) -> vodline_lambda::RoleKeys {
+        let Credentials { access_key_id, secret_access_key } = self.iam.credentials_of(role_arn, &*self.entropy);
+        vodline_lambda::RoleKeys { access_key_id, secret_access_key }
     }
 }
 
