@@ -99,7 +99,8 @@ export function CataloguePage() {
   // The API lists and does not search: a search looks through further pages until it has a screenful.
   const cursor = listing?.next;
   useEffect(() => {
-    if (query.trim() === "" || !cursor || loadingMore || error || searchBudget === 0 || found.length >= PAGE_SIZE) return;
+    if (query.trim() === "" || !cursor || loadingMore || error || searchBudget === 0 || found.length >= PAGE_SIZE)
+      return;
     setSearchBudget(searchBudget - 1);
     void loadMore(cursor);
   }, [query, cursor, loadingMore, error, searchBudget, found.length, loadMore]);

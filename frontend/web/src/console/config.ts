@@ -11,7 +11,9 @@ export interface ConsoleConfig {
 
 /** Reads what the file holds; says which field is missing. */
 export function parseConfig(value: unknown): ConsoleConfig {
-  const fields = (typeof value === "object" && value !== null ? value : {}) as Partial<Record<keyof ConsoleConfig, unknown>>;
+  const fields = (typeof value === "object" && value !== null ? value : {}) as Partial<
+    Record<keyof ConsoleConfig, unknown>
+  >;
   const text = (name: keyof ConsoleConfig) => {
     const field = fields[name];
     if (typeof field !== "string" || field === "") throw new Error(`console-config.json has no ${name}`);

@@ -144,7 +144,8 @@ export class History {
 
   #leave(event: HistoryEvent, details: Details, before: Place): Place {
     const name = text(details, "name");
-    const visit = before.visit?.name === name ? before.visit : before.parent?.name === name ? before.parent : before.visit;
+    const visit =
+      before.visit?.name === name ? before.visit : before.parent?.name === name ? before.parent : before.visit;
     if (!visit) return before;
     visit.leftAt = event.timestamp * 1000;
     visit.output = text(details, "output");
@@ -157,7 +158,8 @@ export class History {
 
   #iteration(event: HistoryEvent, details: Details, before: Place): Place {
     const name = text(details, "name");
-    const map = [before.visit, before.parent, before.parent?.parent].find((visit) => visit?.name === name) ?? before.parent;
+    const map =
+      [before.visit, before.parent, before.parent?.parent].find((visit) => visit?.name === name) ?? before.parent;
     const index = typeof details["index"] === "number" ? details["index"] : undefined;
     if (!map) return before;
     if (event.type === "MapIterationFailed" || event.type === "MapIterationAborted") {
@@ -181,7 +183,8 @@ export class History {
       around = around.parent;
     }
     if (!event.type.endsWith("Succeeded")) {
-      visit.error = text(details, "error") ?? visit.error ?? (event.type.endsWith("Failed") ? "States.TaskFailed" : undefined);
+      visit.error =
+        text(details, "error") ?? visit.error ?? (event.type.endsWith("Failed") ? "States.TaskFailed" : undefined);
       visit.cause = text(details, "cause") ?? visit.cause;
       const culprit = before.visit;
       for (const child of this.#inside(visit)) this.#close(child, event, child === culprit ? "failed" : "aborted");

@@ -132,7 +132,10 @@ function append(target: Drawing, drawing: Drawing, dx: number, dy: number): void
 
 /** Moves a path that consists of absolute coordinate pairs only. */
 function movePath(path: string, dx: number, dy: number): string {
-  return path.replace(/(-?[\d.]+),(-?[\d.]+)/g, (_, x: string, y: string) => `${round(Number(x) + dx)},${round(Number(y) + dy)}`);
+  return path.replace(
+    /(-?[\d.]+),(-?[\d.]+)/g,
+    (_, x: string, y: string) => `${round(Number(x) + dx)},${round(Number(y) + dy)}`,
+  );
 }
 
 /** The transitions to states that exist; several between the same two states become one line, the plainest. */
@@ -308,7 +311,11 @@ function crossings(layers: readonly Node[][], segments: readonly [Node, Node][])
 }
 
 function place(layers: readonly Node[][], segments: readonly [Node, Node][]): void {
-  for (const layer of layers) spread(layer, layer.map(() => 0));
+  for (const layer of layers)
+    spread(
+      layer,
+      layer.map(() => 0),
+    );
   const above = neighbours(segments, 1);
   const below = neighbours(segments, 0);
   for (let sweep = 0; sweep < PLACE_SWEEPS; sweep += 1) {
@@ -352,7 +359,12 @@ function spread(layer: readonly Node[], wishes: readonly number[]): void {
   }
 }
 
-function draw(nodes: Map<string, Node>, layers: readonly Node[][], chains: readonly Chain[], back: readonly Link[]): Drawing {
+function draw(
+  nodes: Map<string, Node>,
+  layers: readonly Node[][],
+  chains: readonly Chain[],
+  back: readonly Link[],
+): Drawing {
   const all = layers.flat();
   const left = Math.min(...all.map((node) => node.x - node.width / 2));
   const right = Math.max(...all.map((node) => node.x + node.width / 2));
@@ -383,7 +395,11 @@ function draw(nodes: Map<string, Node>, layers: readonly Node[][], chains: reado
     const points = chain.flatMap((node, index): [number, number][] => {
       // A dummy crosses its whole layer, so that the line keeps clear of taller neighbours.
       const first = tops[node.layer] ?? 0;
-      if (node.isDummy) return [[node.x, first], [node.x, first + (heights[node.layer] ?? 0)]];
+      if (node.isDummy)
+        return [
+          [node.x, first],
+          [node.x, first + (heights[node.layer] ?? 0)],
+        ];
       return [[node.x, index === 0 ? top(node) + node.height : top(node)]];
     });
     drawing.edges.push({ ...link, path: downwards(points) });

@@ -63,7 +63,10 @@ export interface WithNextToken {
 
 /** Operations by name: what goes in, what comes out. */
 export interface Operations {
-  ListStateMachines: [{ maxResults?: number; nextToken?: string }, { stateMachines: StateMachineListItem[] } & WithNextToken];
+  ListStateMachines: [
+    { maxResults?: number; nextToken?: string },
+    { stateMachines: StateMachineListItem[] } & WithNextToken,
+  ];
   ListExecutions: [
     { stateMachineArn: string; statusFilter?: ExecutionStatus; maxResults?: number; nextToken?: string },
     { executions: ExecutionListItem[] } & WithNextToken,
@@ -71,10 +74,19 @@ export interface Operations {
   DescribeExecution: [{ executionArn: string }, Execution];
   DescribeStateMachineForExecution: [{ executionArn: string }, StateMachineForExecution];
   GetExecutionHistory: [
-    { executionArn: string; includeExecutionData?: boolean; maxResults?: number; nextToken?: string; reverseOrder?: boolean },
+    {
+      executionArn: string;
+      includeExecutionData?: boolean;
+      maxResults?: number;
+      nextToken?: string;
+      reverseOrder?: boolean;
+    },
     { events: HistoryEvent[] } & WithNextToken,
   ];
-  StartExecution: [{ stateMachineArn: string; name?: string; input: string }, { executionArn: string; startDate: number }];
+  StartExecution: [
+    { stateMachineArn: string; name?: string; input: string },
+    { executionArn: string; startDate: number },
+  ];
   StopExecution: [{ executionArn: string; error?: string; cause?: string }, { stopDate: number }];
   RedriveExecution: [{ executionArn: string; clientToken?: string }, { redriveDate: number }];
 }

@@ -20,7 +20,12 @@ export interface Row {
 }
 
 /** The rows that are to be seen. `closed` holds keys of rows that were closed. */
-export function tableRows(visits: readonly Visit[], startMs: number, nowMs: number, closed: ReadonlySet<string>): Row[] {
+export function tableRows(
+  visits: readonly Visit[],
+  startMs: number,
+  nowMs: number,
+  closed: ReadonlySet<string>,
+): Row[] {
   const children = new Map<Visit | undefined, Visit[]>();
   for (const visit of visits) children.set(visit.parent, [...(children.get(visit.parent) ?? []), visit]);
   const rows: Row[] = [];

@@ -14,7 +14,12 @@ const LATEST_SHARE = 0.95;
 export type Positions = readonly (readonly [videoId: string, seconds: number])[];
 
 /** The positions with one more; a position at the very start or near the end is forgotten instead. */
-export function withPosition(positions: Positions, videoId: string, seconds: number, durationSeconds: number): Positions {
+export function withPosition(
+  positions: Positions,
+  videoId: string,
+  seconds: number,
+  durationSeconds: number,
+): Positions {
   const others = positions.filter(([id]) => id !== videoId);
   if (!(seconds >= EARLIEST_SECONDS && seconds <= durationSeconds * LATEST_SHARE)) return others;
   return [...others, [videoId, Math.floor(seconds)] as const].slice(-POSITIONS_MAX);

@@ -39,7 +39,15 @@ export function parseStoryboard(text: string, address: string): Frame[] {
     const [x, y, width, height] = place.slice(2).map(Number) as [number, number, number, number];
     const image = URL.canParse(place[1] ?? "", address) ? new URL(place[1] ?? "", address) : undefined;
     if (image?.origin !== origin || width === 0 || height === 0) continue;
-    frames.push({ startSeconds: seconds(timing, 1), endSeconds: seconds(timing, 5), image: image.href, x, y, width, height });
+    frames.push({
+      startSeconds: seconds(timing, 1),
+      endSeconds: seconds(timing, 5),
+      image: image.href,
+      x,
+      y,
+      width,
+      height,
+    });
   }
   return frames.sort((a, b) => a.startSeconds - b.startSeconds);
 }

@@ -237,7 +237,10 @@ export class VodPlayer extends HTMLElement {
         return true;
       case "toggle-picture-in-picture":
         if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => undefined);
-        else this.querySelector("video")?.requestPictureInPicture?.().catch(() => undefined);
+        else
+          this.querySelector("video")
+            ?.requestPictureInPicture?.()
+            .catch(() => undefined);
         return true;
       case "toggle-captions":
         return this.#toggleCaptions(player);

@@ -8,18 +8,13 @@ import { Icon } from "../ui/icon";
 import { Meter } from "../ui/meter";
 import { useNow } from "../ui/now";
 import { LOOKS, type Look } from "../ui/status";
+import { stateWords } from "./state-words";
 import { progressShare, progressWords } from "./words";
 import "./run-states.css";
 
 const TICK_MS = 1_000;
 
 const LOOK_OF: Record<StateStatus, Look> = { RUNNING: "running", SUCCEEDED: "succeeded", FAILED: "failed" };
-
-/** `TranscodeAndPrepare` as a person reads it: `Transcode and prepare`. */
-export function stateWords(name: string): string {
-  const words = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").split(" ");
-  return words.map((word, index) => (index > 0 && !/^[A-Z]{2}/.test(word) ? word.toLowerCase() : word)).join(" ");
-}
 
 interface RunStatesProps {
   video: Video;

@@ -15,5 +15,10 @@ export function refusal(file: { name: string; size: number; type: string }): str
 
 /** What the video is called unless its uploader says otherwise: the file's name without suffix. */
 export function titleOf(filename: string): string {
-  return filename.replace(/(?<=.)\.[^.]{1,8}$/, "").replaceAll("_", " ").trim() || filename;
+  return (
+    filename
+      .replace(/(?<=.)\.[^.]{1,8}$/, "")
+      .replaceAll("_", " ")
+      .trim() || filename
+  );
 }

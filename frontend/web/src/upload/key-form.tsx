@@ -36,7 +36,9 @@ export function KeyForm({ refused, onKey }: KeyFormProps) {
         <Icon name="check" /> Use this key
       </button>
       <p id="upload-key-words" class={refused ? "field-error" : "soft"} role={refused ? "alert" : undefined}>
-        {refused ? "The server refused the key. Enter another one." : "Uploading needs a key. Whoever runs this site has it."}
+        {refused
+          ? "The server refused the key. Enter another one."
+          : "Uploading needs a key. Whoever runs this site has it."}
       </p>
     </form>
   );

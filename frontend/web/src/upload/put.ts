@@ -20,7 +20,12 @@ export class PutError extends Error implements Retryable {
 }
 
 /** PUTs the bytes; `onProgress` gets how many of them have been sent. */
-export type PutPart = (url: string, body: Blob, onProgress: (bytes: number) => void, signal: AbortSignal) => Promise<void>;
+export type PutPart = (
+  url: string,
+  body: Blob,
+  onProgress: (bytes: number) => void,
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** With XMLHttpRequest, because `fetch` does not tell how much of a body has been sent. */
 export const putPart: PutPart = (url, body, onProgress, signal) =>

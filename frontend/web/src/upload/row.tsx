@@ -6,7 +6,8 @@ import { describe } from "../api/describe";
 import type { VideoDetail } from "../contracts/api";
 import { formatBytes } from "../format/size";
 import { formatElapsed } from "../format/time";
-import { RunStates, stateWords } from "../progress/run-states";
+import { RunStates } from "../progress/run-states";
+import { stateWords } from "../progress/state-words";
 import { announce } from "../ui/announce";
 import { Icon } from "../ui/icon";
 import { Meter } from "../ui/meter";
@@ -40,17 +41,20 @@ export function UploadRow({ item, state, keyMissing, onStart, onRemove }: Upload
     <li class="panel upload-row">
       <div class="row spread">
         <div class="upload-name">
-          {started ? (
-            <h3>{name}</h3>
-          ) : (
-            <TitleField item={item} />
-          )}
+          {started ? <h3>{name}</h3> : <TitleField item={item} />}
           <p class="soft">
             {transfer.file.name}, {formatBytes(transfer.file.size)}
           </p>
         </div>
         <div class="row">
-          <Controls item={item} state={state} name={name} keyMissing={keyMissing} onStart={onStart} onRemove={onRemove} />
+          <Controls
+            item={item}
+            state={state}
+            name={name}
+            keyMissing={keyMissing}
+            onStart={onStart}
+            onRemove={onRemove}
+          />
         </div>
       </div>
       {started && state.status !== "done" && <Sending state={state} size={transfer.file.size} name={name} />}
@@ -82,7 +86,13 @@ function Controls({ item, state, name, keyMissing, onStart, onRemove }: UploadRo
   return (
     <>
       {!item.started && (
-        <button type="button" class="button primary" disabled={keyMissing} onClick={onStart} aria-label={`Upload ${name}`}>
+        <button
+          type="button"
+          class="button primary"
+          disabled={keyMissing}
+          onClick={onStart}
+          aria-label={`Upload ${name}`}
+        >
           <Icon name="upload" /> Upload
         </button>
       )}
@@ -92,11 +102,22 @@ function Controls({ item, state, name, keyMissing, onStart, onRemove }: UploadRo
         </button>
       )}
       {(status === "paused" || status === "interrupted") && (
-        <button type="button" class="button primary" disabled={keyMissing} onClick={onStart} aria-label={`Resume ${name}`}>
+        <button
+          type="button"
+          class="button primary"
+          disabled={keyMissing}
+          onClick={onStart}
+          aria-label={`Resume ${name}`}
+        >
           <Icon name="play" /> Resume
         </button>
       )}
-      <button type="button" class="button" onClick={onRemove} aria-label={item.started ? `Cancel ${name}` : `Remove ${name}`}>
+      <button
+        type="button"
+        class="button"
+        onClick={onRemove}
+        aria-label={item.started ? `Cancel ${name}` : `Remove ${name}`}
+      >
         <Icon name="close" /> {item.started ? "Cancel" : "Remove"}
       </button>
     </>

@@ -153,7 +153,12 @@ export class Transfer {
     return [...uploaded].sort((a, b) => a.partNumber - b.partNumber);
   }
 
-  async #sendParts(upload: Unfinished, plan: readonly Part[], uploaded: UploadedPart[], signal: AbortSignal): Promise<void> {
+  async #sendParts(
+    upload: Unfinished,
+    plan: readonly Part[],
+    uploaded: UploadedPart[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const waiting = missingParts(plan, uploaded);
     let arrived = uploadedBytes(plan, uploaded);
     const underWay = new Map<number, number>();
@@ -184,7 +189,12 @@ export class Transfer {
   }
 
   /** Signs just before sending: a signature made for a whole file would expire on a slow line. */
-  async #sendPart(upload: Unfinished, part: Part, signal: AbortSignal, onProgress: (bytes: number) => void): Promise<void> {
+  async #sendPart(
+    upload: Unfinished,
+    part: Part,
+    signal: AbortSignal,
+    onProgress: (bytes: number) => void,
+  ): Promise<void> {
     await this.#retry(async () => {
       onProgress(0);
       const { uploadId, key } = upload;

@@ -58,7 +58,9 @@ function SourceFacts({ video }: { video: Video }) {
             {facts.audio.length === 0
               ? "None"
               : facts.audio
-                  .map((track) => `${track.codec}, ${count(track.channels, "channel")}, ${track.sampleRateHz / 1000} kHz`)
+                  .map(
+                    (track) => `${track.codec}, ${count(track.channels, "channel")}, ${track.sampleRateHz / 1000} kHz`,
+                  )
                   .join("; ")}
           </Fact>
         </>

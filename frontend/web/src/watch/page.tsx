@@ -8,7 +8,8 @@ import type { Video, VideoDetail } from "../contracts/api";
 import { formatMoment, parseOffset } from "../format/time";
 import { prefer, preferences } from "../player/preferences";
 import type { VodPlayer } from "../player/vod-player";
-import { RunStates, stateWords } from "../progress/run-states";
+import { RunStates } from "../progress/run-states";
+import { stateWords } from "../progress/state-words";
 import { CopyButton } from "../ui/copy";
 import { Icon } from "../ui/icon";
 import { SiteFrame } from "../ui/layout";
@@ -172,17 +173,17 @@ function Playback({ video, startSeconds, onTheatre }: PlaybackProps) {
       <div class="watch-head">
         <Title video={video} />
         <div class="row">
-        <CopyButton text={linkAtThisMoment} icon="link">
-          Copy link at this time
-        </CopyButton>
-        {mp4 && (
-          <a class="button" href={mp4} download={`${video.title}.mp4`}>
-            <Icon name="download" /> Download MP4
-          </a>
-        )}
-        <button type="button" class="button" onClick={() => setHelp(true)}>
-          <Icon name="keyboard" /> Keyboard
-        </button>
+          <CopyButton text={linkAtThisMoment} icon="link">
+            Copy link at this time
+          </CopyButton>
+          {mp4 && (
+            <a class="button" href={mp4} download={`${video.title}.mp4`}>
+              <Icon name="download" /> Download MP4
+            </a>
+          )}
+          <button type="button" class="button" onClick={() => setHelp(true)}>
+            <Icon name="keyboard" /> Keyboard
+          </button>
         </div>
       </div>
       {help && <ShortcutHelp onClose={() => setHelp(false)} />}

@@ -24,9 +24,7 @@ export function ShortcutHelp({ onClose }: { onClose: () => void }) {
       <dl class="shortcuts">
         {HELP.map(([keys, words]) => (
           <div key={words}>
-            <dt>
-              {keys.map((key) => (key === "…" ? <span key={key}>…</span> : <kbd key={key}>{key}</kbd>))}
-            </dt>
+            <dt>{keys.map((key) => (key === "…" ? <span key={key}>…</span> : <kbd key={key}>{key}</kbd>))}</dt>
             <dd>{words}</dd>
           </div>
         ))}

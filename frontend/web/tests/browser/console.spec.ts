@@ -1,5 +1,14 @@
 import { expect, type Page } from "@playwright/test";
-import { failedRun, finishRedrivenRun, finishRun, goodRun, INPUT, PUBLISH, redriveRun, transcodingRun } from "../fixtures/publish";
+import {
+  failedRun,
+  finishRedrivenRun,
+  finishRun,
+  goodRun,
+  INPUT,
+  PUBLISH,
+  redriveRun,
+  transcodingRun,
+} from "../fixtures/publish";
 import { Recorder } from "../fixtures/recorder";
 import { expectAccessible, shoot, watchForComplaints } from "./checks";
 import { test } from "./fixtures";
@@ -15,7 +24,10 @@ function addFailed(home: Home) {
     stopDate: recorder.seconds,
     input: JSON.stringify(INPUT),
     error: "Vod.PlaybackUnverified",
-    cause: JSON.stringify({ errorType: "Vod.PlaybackUnverified", errorMessage: "the parent playlist answered 403 at the edge" }),
+    cause: JSON.stringify({
+      errorType: "Vod.PlaybackUnverified",
+      errorMessage: "the parent playlist answered 403 at the edge",
+    }),
     redriveStatus: "REDRIVABLE",
   });
   return { kept, recorder, cursor };
@@ -32,7 +44,9 @@ function addGood(home: Home, name: string, agoSeconds: number) {
 }
 
 function state(page: Page, name: string) {
-  return page.getByRole("group", { name: "States of the machine" }).getByRole("button", { name: new RegExp(`^${name},`) });
+  return page
+    .getByRole("group", { name: "States of the machine" })
+    .getByRole("button", { name: new RegExp(`^${name},`) });
 }
 
 test.describe("list", () => {
@@ -163,7 +177,10 @@ test.describe("execution", () => {
     await page.getByRole("tab", { name: "Events" }).first().click();
     await page.getByRole("searchbox").fill("TaskFailed");
     await expect(page.getByText("2 events")).toBeVisible();
-    await page.getByRole("button", { name: /TaskFailed/ }).first().click();
+    await page
+      .getByRole("button", { name: /TaskFailed/ })
+      .first()
+      .click();
     await expect(page.getByRole("region", { name: "cause" })).toContainText("Vod.PlaybackUnverified");
     await shoot(page, "execution-events");
     await expectAccessible(page);
@@ -211,7 +228,9 @@ test.describe("execution", () => {
     await page.getByLabel("Cause (optional)").fill("wrong file");
     await page.getByRole("button", { name: "Stop it" }).click();
     await expect(page.getByText("The execution was stopped")).toBeVisible();
-    expect(home.calls.find(({ operation }) => operation === "StopExecution")?.input).toMatchObject({ cause: "wrong file" });
+    expect(home.calls.find(({ operation }) => operation === "StopExecution")?.input).toMatchObject({
+      cause: "wrong file",
+    });
   });
 
   test("the new execution begins with this one's input", async ({ page, home }) => {

@@ -44,7 +44,10 @@ test("a file goes up in parts and is followed until it plays", async ({ page, si
   await page.getByLabel("Title").fill("Harbour at dawn “☀”");
   await shoot(page, "upload-ready");
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Upload Harbour" }).or(page.getByRole("button", { name: "Upload harbour" })).click();
+  await page
+    .getByRole("button", { name: "Upload Harbour" })
+    .or(page.getByRole("button", { name: "Upload harbour" }))
+    .click();
   await expect(page.getByText("Start job")).toBeVisible();
   await shoot(page, "upload-publishing");
   await expectAccessible(page);

@@ -27,7 +27,10 @@ export function ErrorCard({ execution, failed, onSelect }: ErrorCardProps) {
   const cause = execution.cause ?? failed?.cause;
   const words = cause === undefined ? undefined : causeWords(cause);
   return (
-    <Notice title={failed ? `${title} in ${failed.name}` : title} look={execution.status === "ABORTED" ? "idle" : "failed"}>
+    <Notice
+      title={failed ? `${title} in ${failed.name}` : title}
+      look={execution.status === "ABORTED" ? "idle" : "failed"}
+    >
       {error && (
         <p>
           <strong class="mono">{error}</strong>

@@ -47,7 +47,11 @@ export function useExecution(executionArn: string): {
             execution.status === before.execution.status &&
             execution.redriveCount === before.execution.redriveCount;
           const newer = quiet ? [] : await readNewEvents(call, executionArn, before.events.at(-1)?.id ?? 0, signal);
-          known.current = { ...before, execution, events: newer.length > 0 ? [...before.events, ...newer] : before.events };
+          known.current = {
+            ...before,
+            execution,
+            events: newer.length > 0 ? [...before.events, ...newer] : before.events,
+          };
         }
         setFollowed(known.current);
         setError(undefined);

@@ -48,72 +48,72 @@ export function Graph({ machine, ended, statuses, selected, onSelect }: GraphPro
   return (
     <div class="graph">
       <div class="graph-scroll">
-      <svg
-        ref={svg}
-        viewBox={`${-MARGIN} ${-MARGIN} ${drawing.width + 2 * MARGIN} ${drawing.height + 2 * MARGIN}`}
-        width={drawing.width + 2 * MARGIN}
-        height={drawing.height + 2 * MARGIN}
-        role="group"
-        aria-label="States of the machine"
-      >
-        <defs>
-          {["arrow", "arrow-taken"].map((id) => (
-            <marker
-              key={id}
-              id={id}
-              viewBox="0 0 8 8"
-              refX="7"
-              refY="4"
-              markerWidth="9"
-              markerHeight="9"
-              markerUnits="userSpaceOnUse"
-              orient="auto"
-            >
-              <path class={`graph-${id}`} d="M0,0L8,4L0,8z" />
-            </marker>
-          ))}
-        </defs>
-        {drawing.boxes
-          .filter((box) => box.container)
-          .map((box) => (
-            <rect
-              key={box.id}
-              class="graph-container"
-              x={box.x}
-              y={box.y}
-              width={box.width}
-              height={box.height}
-              rx={12}
-            />
-          ))}
-        {drawing.edges.map((edge) => {
-          const taken = entered(edge.from) && entered(edge.to);
-          return (
-            <path
-              key={`${edge.from} ${edge.to}`}
-              class={`graph-edge ${edge.kind} ${taken ? "taken" : ""}`}
-              d={edge.path}
-              marker-end={taken ? "url(#arrow-taken)" : "url(#arrow)"}
-            />
-          );
-        })}
-        {drawing.boxes.map((box) =>
-          box.state ? (
-            <StateBox
-              key={box.id}
-              box={box}
-              index={states.indexOf(box)}
-              look={statuses.get(box.id) ?? "idle"}
-              selected={box.id === selected}
-              tabStop={box.id === tabStop}
-              onSelect={() => onSelect(box.id)}
-              onKeyDown={(event) => onKeyDown(event, box)}
-            />
-          ) : (
-            <Terminal key={box.id} box={box} />
-          ),
-        )}
-      </svg>
+        <svg
+          ref={svg}
+          viewBox={`${-MARGIN} ${-MARGIN} ${drawing.width + 2 * MARGIN} ${drawing.height + 2 * MARGIN}`}
+          width={drawing.width + 2 * MARGIN}
+          height={drawing.height + 2 * MARGIN}
+          role="group"
+          aria-label="States of the machine"
+        >
+          <defs>
+            {["arrow", "arrow-taken"].map((id) => (
+              <marker
+                key={id}
+                id={id}
+                viewBox="0 0 8 8"
+                refX="7"
+                refY="4"
+                markerWidth="9"
+                markerHeight="9"
+                markerUnits="userSpaceOnUse"
+                orient="auto"
+              >
+                <path class={`graph-${id}`} d="M0,0L8,4L0,8z" />
+              </marker>
+            ))}
+          </defs>
+          {drawing.boxes
+            .filter((box) => box.container)
+            .map((box) => (
+              <rect
+                key={box.id}
+                class="graph-container"
+                x={box.x}
+                y={box.y}
+                width={box.width}
+                height={box.height}
+                rx={12}
+              />
+            ))}
+          {drawing.edges.map((edge) => {
+            const taken = entered(edge.from) && entered(edge.to);
+            return (
+              <path
+                key={`${edge.from} ${edge.to}`}
+                class={`graph-edge ${edge.kind} ${taken ? "taken" : ""}`}
+                d={edge.path}
+                marker-end={taken ? "url(#arrow-taken)" : "url(#arrow)"}
+              />
+            );
+          })}
+          {drawing.boxes.map((box) =>
+            box.state ? (
+              <StateBox
+                key={box.id}
+                box={box}
+                index={states.indexOf(box)}
+                look={statuses.get(box.id) ?? "idle"}
+                selected={box.id === selected}
+                tabStop={box.id === tabStop}
+                onSelect={() => onSelect(box.id)}
+                onKeyDown={(event) => onKeyDown(event, box)}
+              />
+            ) : (
+              <Terminal key={box.id} box={box} />
+            ),
+          )}
+        </svg>
       </div>
       <Legend />
     </div>
@@ -200,7 +200,10 @@ function Legend() {
  * stay in theirs if they can.
  */
 function nearest(from: Box, boxes: readonly Box[], key: string): Box | undefined {
-  const centre = (box: Box) => ({ x: box.x + box.width / 2, y: box.y + (box.container ? HEAD_HEIGHT : box.height) / 2 });
+  const centre = (box: Box) => ({
+    x: box.x + box.width / 2,
+    y: box.y + (box.container ? HEAD_HEIGHT : box.height) / 2,
+  });
   const here = centre(from);
   const vertical = key === "ArrowUp" || key === "ArrowDown";
   const sign = key === "ArrowDown" || key === "ArrowRight" ? 1 : -1;

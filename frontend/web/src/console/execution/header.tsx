@@ -119,7 +119,9 @@ export function Header({ followed, onChanged }: HeaderProps) {
         </div>
       </dl>
       {execution.status !== "SUCCEEDED" && !running && execution.redriveStatus !== "REDRIVABLE" && (
-        <p class="soft">It cannot be redriven{execution.redriveStatusReason ? `: ${execution.redriveStatusReason}` : "."}</p>
+        <p class="soft">
+          It cannot be redriven{execution.redriveStatusReason ? `: ${execution.redriveStatusReason}` : "."}
+        </p>
       )}
       {error !== undefined && <Problem title="The execution was not redriven" error={error} />}
       {dialog === "new" && (

@@ -111,7 +111,13 @@ function Content({ followed }: { followed: Followed }) {
         {tab === "graph" && (
           <div class="split">
             {machine ? (
-              <Graph machine={machine} ended={execution.status === "SUCCEEDED"} statuses={statuses} selected={shown} onSelect={setSelected} />
+              <Graph
+                machine={machine}
+                ended={execution.status === "SUCCEEDED"}
+                statuses={statuses}
+                selected={shown}
+                onSelect={setSelected}
+              />
             ) : (
               <p>The definition cannot be read.</p>
             )}

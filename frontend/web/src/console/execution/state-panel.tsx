@@ -57,9 +57,7 @@ export function StatePanel({ name, history, machine, events, now }: StatePanelPr
         {shown === "input" && <JsonView label="Input" text={visit?.input} />}
         {shown === "output" && <JsonView label="Output" text={visit?.output} />}
         {shown === "details" && <Details visit={visit} type={state?.type} now={now} />}
-        {shown === "definition" && (
-          <JsonView label="Definition" text={state && JSON.stringify(state.source)} />
-        )}
+        {shown === "definition" && <JsonView label="Definition" text={state && JSON.stringify(state.source)} />}
         {shown === "events" && (
           <EventList events={events.filter(({ id }) => visit?.events.includes(id))} history={history} compact />
         )}

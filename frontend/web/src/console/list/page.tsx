@@ -56,7 +56,8 @@ export function ExecutionsPage() {
   };
 
   const asked = parameters.get("machine");
-  const machine = machines?.find(({ stateMachineArn }) => stateMachineArn === asked) ?? (asked ? undefined : machines?.[0]);
+  const machine =
+    machines?.find(({ stateMachineArn }) => stateMachineArn === asked) ?? (asked ? undefined : machines?.[0]);
   const statusParameter = parameters.get("status");
   const status = isStatus(statusParameter) ? statusParameter : undefined;
   const query = parameters.get("q") ?? "";
@@ -64,7 +65,9 @@ export function ExecutionsPage() {
   return (
     <ConsoleFrame>
       <h1 class="visually-hidden">Executions</h1>
-      {error !== undefined && <Problem title="The state machines cannot be listed" error={error} onRetry={() => void load()} />}
+      {error !== undefined && (
+        <Problem title="The state machines cannot be listed" error={error} onRetry={() => void load()} />
+      )}
       {!machines && error === undefined && <p role="status">Loading…</p>}
       {machines?.length === 0 && (
         <div class="empty">
@@ -79,10 +82,7 @@ export function ExecutionsPage() {
             <ul>
               {machines.map((item) => (
                 <li key={item.stateMachineArn}>
-                  <a
-                    href={machineAddress(item.stateMachineArn)}
-                    aria-current={item === machine ? "page" : undefined}
-                  >
+                  <a href={machineAddress(item.stateMachineArn)} aria-current={item === machine ? "page" : undefined}>
                     {item.name}
                     {item.type === "EXPRESS" && <span class="soft"> Express</span>}
                   </a>
@@ -108,10 +108,7 @@ export function ExecutionsPage() {
                   <div class="row filters">
                     <label class="field">
                       <span>Status</span>
-                      <select
-                        value={status ?? ""}
-                        onChange={(event) => change("status", event.currentTarget.value)}
-                      >
+                      <select value={status ?? ""} onChange={(event) => change("status", event.currentTarget.value)}>
                         <option value="">Any</option>
                         {EXECUTION_STATUSES.map((value) => (
                           <option key={value} value={value}>

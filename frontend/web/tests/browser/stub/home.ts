@@ -49,7 +49,13 @@ export class Home {
     return machineArn(name);
   }
 
-  addExecution(machine: string, name: string, definition: string, events: HistoryEvent[], change: Partial<Execution>): Kept {
+  addExecution(
+    machine: string,
+    name: string,
+    definition: string,
+    events: HistoryEvent[],
+    change: Partial<Execution>,
+  ): Kept {
     const first = events[0];
     const kept: Kept = {
       definition,
@@ -81,13 +87,20 @@ export class Home {
 
   async #operation(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const fail = (code: string, message: string) =>
-      sendJson(response, 400, { __type: `com.amazonaws.swf.service.v2.model#${code}`, message }, "application/x-amz-json-1.0");
+      sendJson(
+        response,
+        400,
+        { __type: `com.amazonaws.swf.service.v2.model#${code}`, message },
+        "application/x-amz-json-1.0",
+      );
     const succeed = (body: unknown) => sendJson(response, 200, body, "application/x-amz-json-1.0");
 
-    const signature = /^AWS4-HMAC-SHA256 Credential=AKIDLOCAL\/\d{8}\/eu-central-1\/states\/aws4_request, SignedHeaders=[a-z0-9;-]+, Signature=[0-9a-f]{64}$/;
+    const signature =
+      /^AWS4-HMAC-SHA256 Credential=AKIDLOCAL\/\d{8}\/eu-central-1\/states\/aws4_request, SignedHeaders=[a-z0-9;-]+, Signature=[0-9a-f]{64}$/;
     if (!signature.test(request.headers.authorization ?? "")) return fail("IncompleteSignature", "not signed");
     const [service, operation = ""] = String(request.headers["x-amz-target"]).split(".");
-    if (service !== "AWSStepFunctions") return fail("UnknownOperationException", String(request.headers["x-amz-target"]));
+    if (service !== "AWSStepFunctions")
+      return fail("UnknownOperationException", String(request.headers["x-amz-target"]));
     const input = JSON.parse((await readBody(request)).toString()) as Record<string, unknown>;
     this.calls.push({ operation, input });
 
@@ -113,7 +126,12 @@ export class Home {
       case "GetExecutionHistory":
         return succeed(history(kept.events, input));
       case "StopExecution":
-        kept.execution = { ...kept.execution, status: "ABORTED", stopDate: kept.execution.startDate + 30, cause: String(input["cause"]) };
+        kept.execution = {
+          ...kept.execution,
+          status: "ABORTED",
+          stopDate: kept.execution.startDate + 30,
+          cause: String(input["cause"]),
+        };
         return succeed({ stopDate: kept.execution.stopDate });
       case "RedriveExecution":
         if (kept.execution.redriveStatus !== "REDRIVABLE") return fail("ExecutionNotRedrivable", "not redrivable");

@@ -18,10 +18,38 @@ export function media(): string {
   };
   const source = ["-f", "lavfi", "-i", `testsrc2=size=1280x720:rate=24:duration=${SECONDS}`];
   const tone = ["-f", "lavfi", "-i", `sine=frequency=330:duration=${SECONDS}`];
-  const encode = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "48", "-c:a", "aac", "-shortest"];
+  const encode = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-pix_fmt",
+    "yuv420p",
+    "-g",
+    "48",
+    "-c:a",
+    "aac",
+    "-shortest",
+  ];
   ffmpeg(...source, ...tone, ...encode, "video.mp4");
-  for (const [name, size] of [["360p", "640x360"], ["720p", "1280x720"]] as const) {
-    ffmpeg("-i", "video.mp4", ...encode, "-s", size, "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", `${name}.m3u8`);
+  for (const [name, size] of [
+    ["360p", "640x360"],
+    ["720p", "1280x720"],
+  ] as const) {
+    ffmpeg(
+      "-i",
+      "video.mp4",
+      ...encode,
+      "-s",
+      size,
+      "-f",
+      "hls",
+      "-hls_time",
+      "2",
+      "-hls_playlist_type",
+      "vod",
+      `${name}.m3u8`,
+    );
   }
   writeFileSync(
     join(making, "master.m3u8"),

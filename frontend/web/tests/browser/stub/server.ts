@@ -48,7 +48,12 @@ const TYPES: Record<string, string> = {
 };
 
 /** Sends a file of the folder, or 404. */
-export function sendFile(response: ServerResponse, folder: string, path: string, headers: Record<string, string> = {}): void {
+export function sendFile(
+  response: ServerResponse,
+  folder: string,
+  path: string,
+  headers: Record<string, string> = {},
+): void {
   const file = join(folder, normalize(decodeURIComponent(path)));
   if (!file.startsWith(folder) || !existsSync(file) || !statSync(file).isFile()) {
     response.writeHead(404, { "content-type": "text/plain" }).end("not found");

@@ -85,7 +85,8 @@ export class Site {
   async #api(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const path = url.pathname.slice("/api/".length);
     if (request.method === "GET" && path === "videos") return this.#list(response, url);
-    if (request.method === "GET" && path.startsWith("videos/")) return this.#detail(response, path.slice("videos/".length));
+    if (request.method === "GET" && path.startsWith("videos/"))
+      return this.#detail(response, path.slice("videos/".length));
     if (request.headers["x-upload-key"] !== this.uploadKey) {
       return sendJson(response, 401, { code: "UploadKeyRequired", message: "Uploading needs the upload key." });
     }
@@ -175,12 +176,23 @@ export function ordinaryDay(): Video[] {
   return [
     processingVideo(1, 42, { title: "Harbour at dawn, second take" }),
     readyVideo(2, { title: "How the lock gates work" }),
-    readyVideo(3, { title: "A rather long title that goes on and on until it cannot possibly fit into the two lines that a card has for it" }),
+    readyVideo(3, {
+      title:
+        "A rather long title that goes on and on until it cannot possibly fit into the two lines that a card has for it",
+    }),
     { ...processingVideo(4, 0, { title: "Interview with the harbour master" }), progress: null },
     readyVideo(5, { title: "<img src=x onerror=alert(1)> & other “titles” 🎬" }),
-    { ...readyVideo(6, { title: "Radio play" }), status: "FAILED", poster: null, storyboard: null, error: {
-      code: "Vod.UnsupportedSource", message: "the upload has no video track; it holds one AAC audio track", state: "ProbeSource",
-    } },
+    {
+      ...readyVideo(6, { title: "Radio play" }),
+      status: "FAILED",
+      poster: null,
+      storyboard: null,
+      error: {
+        code: "Vod.UnsupportedSource",
+        message: "the upload has no video track; it holds one AAC audio track",
+        state: "ProbeSource",
+      },
+    },
     ...Array.from({ length: 12 }, (_, index) => readyVideo(index + 7)),
   ];
 }

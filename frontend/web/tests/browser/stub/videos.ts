@@ -54,8 +54,15 @@ export function readyVideo(number: number, change: Partial<Video> = {}): Video {
 
 /** A video in the making. */
 export function processingVideo(number: number, percent: number, change: Partial<Video> = {}): Video {
-  const { readyAt: _ready, receipt: _receipt, playback: _playback, poster: _poster, storyboard: _s, renditions: _r, ...row } =
-    readyVideo(number);
+  const {
+    readyAt: _ready,
+    receipt: _receipt,
+    playback: _playback,
+    poster: _poster,
+    storyboard: _s,
+    renditions: _r,
+    ...row
+  } = readyVideo(number);
   return { ...row, status: "PROCESSING", progress: { phase: "TRANSCODING", percent }, ...change };
 }
 
