@@ -4,9 +4,8 @@
 //! them changes, the data plane is given new routes, in which every reference is resolved; a change is deployed when the call
 //! that made it returns.
 //!
-//! Two things are different at home, on purpose: viewers are served by plain HTTP/1.1 on loopback, so `ViewerProtocolPolicy`,
-//! certificates and `HttpVersion` are kept and have no effect; and `Compress` is kept and nothing is compressed, which CloudFront
-//! does not promise either.
+//! One thing is different at home, on purpose: viewers are served by plain HTTP/1.1 on loopback, so `ViewerProtocolPolicy`,
+//! certificates and `HttpVersion` are kept and have no effect. Compression is by gzip only, whether or not brotli is enabled.
 //!
 //! | module | what it does |
 //! |---|---|

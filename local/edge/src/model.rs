@@ -203,7 +203,7 @@ pub(crate) struct CustomErrorResponse {
     pub error_caching_min_ttl: Option<u64>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct ViewerCertificate {
     pub cloud_front_default_certificate: Option<bool>,
@@ -211,6 +211,19 @@ pub(crate) struct ViewerCertificate {
     pub iam_certificate_id: Option<String>,
     pub ssl_support_method: Option<String>,
     pub minimum_protocol_version: Option<String>,
+}
+
+impl Default for ViewerCertificate {
+    /// What a distribution has that says nothing: the certificate of `*.cloudfront.net`.
+    fn default() -> Self {
+        Self {
+            cloud_front_default_certificate: Some(true),
+            acm_certificate_arn: None,
+            iam_certificate_id: None,
+            ssl_support_method: Some("vip".into()),
+            minimum_protocol_version: Some("TLSv1".into()),
+        }
+    }
 }
 
 /// What makes up the cache key, and for how long answers are kept.

@@ -161,7 +161,7 @@ impl Origin {
         });
         if let Some(config) = &self.s3_origin_config {
             writer.element("S3OriginConfig", |writer| {
-                writer.text("OriginAccessIdentity", &config.origin_access_identity)
+                writer.text("OriginAccessIdentity", &config.origin_access_identity);
             });
         }
         if let Some(config) = &self.custom_origin_config {

@@ -7,7 +7,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -61,26 +64,34 @@ pub(crate) struct Egress {
     groups: RwLock<HashMap<String, Arc<GroupRow>>>,
     /// By host and the three parts of the path.
     ready: RwLock<HashMap<(String, String), Arc<Ready>>>,
+    /// Counts changes: what was read before a change is not kept after it.
+    changes: AtomicU64,
 }
 
 fn recall<K: std::hash::Hash + Eq, V>(map: &RwLock<HashMap<K, Arc<V>>>, key: &K) -> Option<Arc<V>> {
     map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
 }
 
-fn keep<K: std::hash::Hash + Eq, V>(map: &RwLock<HashMap<K, Arc<V>>>, key: K, value: &Arc<V>) {
-    let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
-    // Making ready again costs milliseconds; which one has to go is not worth remembering.
-    if map.len() >= READY_MAX
-        && let Some(any) = map.values().next().cloned()
-    {
-        map.retain(|_, value| !Arc::ptr_eq(value, &any));
-    }
-    map.insert(key, value.clone());
-}
-
 impl Egress {
+    /// Keeps what was read when there had been this many changes, unless there has been another since.
+    fn keep<K: std::hash::Hash + Eq, V>(&self, map: &RwLock<HashMap<K, Arc<V>>>, key: K, value: &Arc<V>, changes: u64) {
+        let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock: a change that comes now clears the map after this.
+        if self.changes.load(Ordering::SeqCst) != changes {
+            return;
+        }
+        // Making ready again costs milliseconds; which one has to go is not worth remembering.
+        if map.len() >= READY_MAX
+            && let Some(any) = map.values().next().cloned()
+        {
+            map.retain(|_, value| !Arc::ptr_eq(value, &any));
+        }
+        map.insert(key, value.clone());
+    }
+
     /// Forgets everything; called when something was changed or deleted.
     pub(crate) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.groups.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.ready.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -135,10 +146,11 @@ impl Packager {
         if let Some(group) = recall(&self.egress.groups, &host) {
             return Ok(group);
         }
+        let before = self.egress.changes.load(Ordering::SeqCst);
         let group =
             self.store.read(|connection| GroupRow::by_host(connection, &host)).map_err(|error| store_failed(&error))?;
         let group = Arc::new(group.ok_or(StatusCode::NOT_FOUND)?);
-        keep(&self.egress.groups, host, &group);
+        self.egress.keep(&self.egress.groups, host, &group, before);
         Ok(group)
     }
 
@@ -147,8 +159,9 @@ impl Packager {
         if let Some(ready) = recall(&self.egress.ready, &key) {
             return Ok(ready);
         }
+        let before = self.egress.changes.load(Ordering::SeqCst);
         let ready = Arc::new(self.make_ready(group, path)?);
-        keep(&self.egress.ready, key, &ready);
+        self.egress.keep(&self.egress.ready, key, &ready, before);
         Ok(ready)
     }
 

@@ -17,12 +17,14 @@ use jiff::Timestamp;
 const ENTRY_OVERHEAD_BYTES: usize = 1024;
 
 /// An answer as the origin gave it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub status: StatusCode,
     /// Without what belongs to one connection, and without a length.
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// The body compressed, where that is done.
+    pub gzip: Option<Bytes>,
     pub etag: Option<HeaderValue>,
     pub last_modified: Option<Timestamp>,
     /// When the origin said so; ages count from here.
@@ -61,7 +63,11 @@ pub(crate) struct Cache {
 }
 
 fn weight(key: &Key, entry: &Entry) -> usize {
-    ENTRY_OVERHEAD_BYTES + key.path.len() + key.rest.len() + entry.body.len()
+    ENTRY_OVERHEAD_BYTES
+        + key.path.len()
+        + key.rest.len()
+        + entry.body.len()
+        + entry.gzip.as_ref().map_or(0, Bytes::len)
 }
 
 impl Slots {
@@ -160,6 +166,7 @@ mod tests {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: vec![0; bytes].into(),
+            gzip: None,
             etag: None,
             last_modified: None,
             stored_at: Timestamp::UNIX_EPOCH,

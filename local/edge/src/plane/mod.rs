@@ -5,6 +5,7 @@
 
 mod answer;
 mod cache;
+mod compression;
 mod freshness;
 mod function;
 mod headers;
@@ -133,6 +134,8 @@ struct Wanted {
     limits: freshness::Limits,
     /// Whether answers are kept apart by cookies.
     cookies_in_key: bool,
+    /// Whether answers are compressed for those who can read that.
+    compress: bool,
 }
 
 /// A viewer's request, its body still to be read.
@@ -284,6 +287,7 @@ impl Plane {
             viewer: viewer.ip,
             limits: route.limits,
             cookies_in_key: route.key.cookies != Names::None,
+            compress: route.compress,
         };
         let mut changed_headers = None;
         if let Some(function) = &route.function {
@@ -443,6 +447,7 @@ impl Plane {
             }
         }
         let shareable = ttl > SignedDuration::ZERO;
+        let found = if shareable && wanted.compress { compressed(found).await } else { found };
         if let (true, Found::Memory(entry)) = (shareable, &found) {
             self.cache.put(key.clone(), entry.clone());
         }
@@ -482,6 +487,7 @@ impl Plane {
                 .and_then(|value| freshness::parse_http_date(value.to_str().ok()?)),
             headers,
             body,
+            gzip: None,
             stored_at: now,
             fresh_until: now.checked_add(ttl).unwrap_or(Timestamp::MAX),
         };
@@ -531,6 +537,7 @@ impl Plane {
             viewer: viewer.ip,
             limits: route.limits,
             cookies_in_key: route.key.cookies != Names::None,
+            compress: route.compress,
         };
         let page = if route.limits.caches() {
             self.cached(wanted, route, &HeaderMap::new()).await.0
@@ -552,8 +559,13 @@ impl Plane {
         outcome: Outcome,
     ) -> Response<Body> {
         let entry = found.entry();
+        // A part is always one of the plain bytes.
+        let gzip = entry
+            .gzip
+            .as_ref()
+            .filter(|_| !viewer.headers.contains_key(header::RANGE) && compression::accepts_gzip(&viewer.headers));
         let length = match &found {
-            Found::Memory(entry) => entry.body.len() as u64,
+            Found::Memory(entry) => gzip.unwrap_or(&entry.body).len() as u64,
             Found::File(_, _, size_bytes) => *size_bytes,
         };
         let part = if status == StatusCode::OK {
@@ -571,7 +583,9 @@ impl Plane {
         headers.clone_from(&entry.headers);
         let body = match &found {
             _ if head_only || range.is_empty() => answer::full(Bytes::new()),
-            Found::Memory(entry) => answer::full(entry.body.slice(range.start as usize..range.end as usize)),
+            Found::Memory(entry) => {
+                answer::full(gzip.unwrap_or(&entry.body).slice(range.start as usize..range.end as usize))
+            }
             Found::File(_, path, _) => match answer::file(path.clone(), range.clone()).await {
                 Ok(body) => body,
                 Err(error) => {
@@ -589,6 +603,15 @@ impl Plane {
         let has_length = part != Part::NotModified && !(head_only && headers.contains_key(header::CONTENT_LENGTH));
         if has_length && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             headers.insert(header::CONTENT_LENGTH, (range.end - range.start).into());
+        }
+        if entry.gzip.is_some() {
+            headers.append(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+        }
+        if gzip.is_some() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if let Some(etag) = entry.etag.as_ref().and_then(compression::weakened) {
+                headers.insert(header::ETAG, etag);
+            }
         }
         if status == StatusCode::OK {
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -644,6 +667,20 @@ impl Wanted {
     }
 }
 
+/// An answer with its compressed form, where there is a use for one.
+async fn compressed(found: Found) -> Found {
+    let Found::Memory(entry) = &found else { return found };
+    if entry.status != StatusCode::OK || !compression::compressible(&entry.headers, entry.body.len()) {
+        return found;
+    }
+    let body = entry.body.clone();
+    match answer::blocking(move || compression::gzip(&body)).await {
+        Ok(Some(gzip)) => Found::Memory(Arc::new(Entry { gzip: Some(gzip), ..Entry::clone(entry) })),
+        // Writing to memory does not fail; the answer is good as it is.
+        Ok(None) | Err(_) => found,
+    }
+}
+
 /// A kept answer, with its life renewed by the origin's word that it still holds.
 fn refreshed(stale: &Entry, news: &Entry, ttl: SignedDuration, now: Timestamp) -> Entry {
     let mut headers = stale.headers.clone();
@@ -654,6 +691,7 @@ fn refreshed(stale: &Entry, news: &Entry, ttl: SignedDuration, now: Timestamp) -
         status: stale.status,
         headers,
         body: stale.body.clone(),
+        gzip: stale.gzip.clone(),
         etag: stale.etag.clone(),
         last_modified: stale.last_modified,
         stored_at: now,
@@ -727,6 +765,7 @@ fn failure(status: StatusCode, now: Timestamp, ttl: SignedDuration) -> Found {
         status,
         headers,
         body: error_document(status, words),
+        gzip: None,
         etag: None,
         last_modified: None,
         stored_at: now,

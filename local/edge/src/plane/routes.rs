@@ -70,6 +70,8 @@ pub(crate) struct Route {
     pub forward: Selection,
     pub function: Option<Arc<Function>>,
     pub headers: Option<Arc<HeadersPlan>>,
+    /// Whether answers are compressed.
+    pub compress: bool,
 }
 
 /// What to answer for an origin's error.
@@ -278,7 +280,7 @@ impl Route {
                 format!("One or more of your origins or origin groups do not exist: {}", behavior.target_origin_id),
             )
         })?;
-        let (key, limits) = cache_plan(&behavior.cache_policy_id, definitions)?;
+        let (key, limits, gzip) = cache_plan(&behavior.cache_policy_id, definitions)?;
         Ok(Self {
             methods: methods(&behavior.allowed_methods)?,
             caches_options: cached_options(behavior)?,
@@ -288,6 +290,7 @@ impl Route {
             forward: forward_plan(&behavior.origin_request_policy_id, definitions)?,
             function: function(behavior, definitions)?,
             headers: headers_plan(&behavior.response_headers_policy_id, definitions)?,
+            compress: behavior.compress && gzip,
         })
     }
 }
@@ -314,7 +317,8 @@ fn cached_options(behavior: &Behavior) -> Result<bool, AwsError> {
     }
 }
 
-fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits), AwsError> {
+/// What counts for the key, how long answers are kept, and whether gzip is allowed.
+fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits, bool), AwsError> {
     if id.is_empty() {
         return Err(AwsError::unsupported_field(
             "cloudfront",
@@ -336,7 +340,7 @@ fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits)
     if min < SignedDuration::ZERO || default < min || max < default {
         return Err(invalid_argument(format!("the cache policy {id} does not have MinTTL <= DefaultTTL <= MaxTTL")));
     }
-    Ok((selection, Limits { min, default, max }))
+    Ok((selection, Limits { min, default, max }, parameters.enable_accept_encoding_gzip))
 }
 
 fn forward_plan(id: &str, definitions: &Definitions) -> Result<Selection, AwsError> {

@@ -1,0 +1,180 @@
+//! A home with nothing but an edge: an origin that is a closure, a clock that stands, viewers that are real.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use vodline_core::{Account, AwsError, ManualClock, Origin, OriginBody, OriginRequest, OriginResponse, SeededEntropy};
+use vodline_edge::{Config, DistributionDefinition, DistributionSpec, Edge, FunctionSpec};
+
+pub(crate) const OPTIMIZED: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+pub(crate) const DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
+
+type Answer = dyn Fn(&OriginRequest) -> OriginResponse + Send + Sync;
+
+struct FakeOrigin {
+    delay: Duration,
+    answer: Box<Answer>,
+    seen: Mutex<Vec<OriginRequest>>,
+}
+
+#[async_trait]
+impl Origin for FakeOrigin {
+    async fn fetch(&self, request: OriginRequest) -> OriginResponse {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(request.clone());
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        (self.answer)(&request)
+    }
+}
+
+pub(crate) fn respond(status: u16, body: &str) -> OriginResponse {
+    OriginResponse {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: HeaderMap::new(),
+        body: OriginBody::Bytes(body.to_owned().into()),
+    }
+}
+
+pub(crate) fn origin(id: &str) -> Value {
+    json!({
+        "Id": id,
+        "DomainName": format!("{id}.example.com"),
+        "CustomOriginConfig": { "OriginProtocolPolicy": "https-only" },
+    })
+}
+
+pub(crate) fn behavior(origin: &str, cache_policy: &str) -> Value {
+    json!({ "TargetOriginId": origin, "ViewerProtocolPolicy": "redirect-to-https", "CachePolicyId": cache_policy })
+}
+
+pub(crate) fn distribution(origins: Value, default: Value, behaviors: Value) -> Value {
+    json!({ "Enabled": true, "Origins": origins, "DefaultCacheBehavior": default, "CacheBehaviors": behaviors })
+}
+
+pub(crate) struct Home {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) clock: Arc<ManualClock>,
+    origin: Arc<FakeOrigin>,
+    address: SocketAddr,
+    directory: tempfile::TempDir,
+}
+
+/// What a viewer got.
+pub(crate) struct Got {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Got {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn x_cache(&self) -> &str {
+        self.header("x-cache").unwrap()
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+impl Home {
+    pub(crate) async fn start(answer: impl Fn(&OriginRequest) -> OriginResponse + Send + Sync + 'static) -> Self {
+        Self::start_slow(Duration::ZERO, answer).await
+    }
+
+    pub(crate) async fn start_slow(
+        delay: Duration,
+        answer: impl Fn(&OriginRequest) -> OriginResponse + Send + Sync + 'static,
+    ) -> Self {
+        let origin = Arc::new(FakeOrigin { delay, answer: Box::new(answer), seen: Mutex::default() });
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let directory = tempfile::tempdir().unwrap();
+        let edge = open(directory.path(), &origin, &clock);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(edge.clone().serve(listener));
+        Self { edge, clock, origin, address, directory }
+    }
+
+    /// The same data directory, opened by another process.
+    pub(crate) fn reopen(&self) -> Arc<Edge> {
+        open(self.directory.path(), &self.origin, &self.clock)
+    }
+
+    pub(crate) fn define(&self, config: Value) -> DistributionDefinition {
+        self.define_as("Site", config)
+    }
+
+    pub(crate) fn define_as(&self, logical_id: &str, config: Value) -> DistributionDefinition {
+        self.edge.define_distribution(DistributionSpec { logical_id: logical_id.into(), config }).unwrap()
+    }
+
+    pub(crate) fn function(&self, name: &str, code: &str) -> Result<String, AwsError> {
+        self.edge.define_function(FunctionSpec {
+            logical_id: name.into(),
+            name: name.into(),
+            code: code.into(),
+            runtime: "cloudfront-js-2.0".into(),
+            comment: "a test's".into(),
+        })
+    }
+
+    /// What the origin was asked.
+    pub(crate) fn seen(&self) -> Vec<OriginRequest> {
+        self.origin.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Got {
+        self.send("GET", path, &[], "").await
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", self.address.to_string());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response =
+            sender.send_request(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        drop(sender);
+        connection.abort();
+        Got { status: head.status, headers: head.headers, body }
+    }
+}
+
+fn open(directory: &std::path::Path, origin: &Arc<FakeOrigin>, clock: &Arc<ManualClock>) -> Arc<Edge> {
+    Edge::open(Config {
+        data_directory: directory.into(),
+        account: Account::default(),
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(11)),
+        origin: origin.clone(),
+        access_log: None,
+        cache_bytes: 64 << 20,
+    })
+    .unwrap()
+}
