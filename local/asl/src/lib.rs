@@ -22,22 +22,35 @@
 //! Where to look: [`machine`] is the parsed definition, [`validate()`] AWS's diagnostics about one, [`history`] the
 //! recorded events, [`map_run`] the children of a Distributed Map, [`mod@test_state`] one state on its own.
 
+mod choice;
 pub mod command;
+mod dataflow;
 pub mod diagnostic;
+mod engine;
 pub mod env;
 pub mod error;
 pub mod event;
 pub mod execution;
+mod facts;
+mod failure;
+mod hash;
 pub mod history;
+mod intrinsic;
+mod json;
+mod jsonata;
+mod jsonpath;
 pub mod limits;
 pub mod machine;
 pub mod map_run;
 pub mod payload;
 pub mod resource;
+mod template;
 pub mod test_state;
+mod timestamp;
 
 pub use command::{Command, ScheduleTask, TaskProgress};
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity};
+pub use engine::{Effects, transition};
 pub use env::{Env, RandomSource, SeededRandom, UnixMillis};
 pub use error::{ErrorName, StateError};
 pub use event::{Event, FailurePhase, MapRunOutcome, TaskId, TimerId};
@@ -47,18 +60,3 @@ pub use machine::{StateMachine, validate};
 pub use map_run::MapRun;
 pub use payload::{InvalidPayload, Payload};
 pub use resource::{IntegrationPattern, Resource, ServiceResource};
-
-/// What one [`transition`] brought about.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Effects {
-    /// New history events, in order.
-    pub history: Vec<HistoryEvent>,
-    /// What the runner must do, in order, once the execution and its history are stored.
-    pub commands: Vec<Command>,
-}
-
-/// Moves an execution on by one event, until nothing more can happen without the outside world: a chain of Pass states
-/// is one call. What is out of date changes nothing.
-pub fn transition(_machine: &StateMachine, _execution: &mut Execution, _event: Event, _env: &mut Env<'_>) -> Effects {
-    Effects::default()
-}

@@ -78,3 +78,6 @@ pub const JSONATA_STACK_MAX: usize = 1_000;
 
 /// Bound of ours on how many items a JSONata sequence may hold.
 pub const JSONATA_SEQUENCE_MAX: usize = 100_000;
+
+/// Bound of ours on how many operators a JSONata expression may have: each may nest its tree by one.
+pub const JSONATA_OPERATORS_MAX: usize = 1_000;

@@ -10,9 +10,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataflow::View;
+use crate::engine::Plan;
 use crate::env::{Env, UnixMillis};
+use crate::error::ErrorName;
 use crate::event::MapRunOutcome;
-use crate::execution::ExecutionKind;
+use crate::execution::{ExecutionKind, Outcome, Tolerance};
+use crate::facts::{Facts, Variables};
+use crate::failure::Failure;
+use crate::limits::{DISTRIBUTED_MAP_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
+use crate::machine::StateMachine;
+use crate::machine::model::{Kind, Map, MapMode, StateId};
 use crate::payload::Payload;
 use crate::resource::Resource;
 
@@ -38,7 +46,7 @@ pub enum MapRunEvent {
         /// Its execution's ARN.
         execution_arn: String,
         /// How it ended.
-        outcome: crate::execution::Outcome,
+        outcome: Outcome,
     },
     /// [`MapRunCommand::WriteResults`] was carried out.
     ResultsWritten {
@@ -181,12 +189,138 @@ pub enum MapRunStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MapRun {
     arn: String,
+    state: StateId,
     kind: ExecutionKind,
+    /// The Map state's effective input, for `ItemSelector`.
+    input: Payload,
+    context: Payload,
+    #[serde(default)]
+    variables: Variables,
+    reader: Option<ItemReader>,
+    writer: Option<ResultWriter>,
+    /// Items in a batch, bytes in a batch; neither without `ItemBatcher`.
+    batch_items: Option<u64>,
+    batch_bytes: Option<u64>,
+    batch_input: Option<Payload>,
+    is_batched: bool,
+    concurrency: u64,
+    tolerance: Tolerance,
+    #[serde(default)]
+    children: Vec<MapChild>,
+    /// Children before this one have been started.
+    #[serde(default)]
+    next: usize,
+    #[serde(default)]
+    running: u64,
+    phase: Phase,
+    redrive_count: u32,
     started_at: Option<UnixMillis>,
+    ended_at: Option<UnixMillis>,
     outcome: Option<MapRunOutcome>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    New,
+    Reading,
+    Running,
+    Writing,
+    Ended,
+}
+
+/// One child execution: one item, or one batch of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct MapChild {
+    input: Payload,
+    items: u64,
+    status: ChildStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    execution_arn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    outcome: Option<Outcome>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum ChildStatus {
+    Pending,
+    PendingRedrive,
+    Running,
+    Ended,
+}
+
+/// One child's outcome, for the runner that writes results.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ChildResult<'a> {
+    /// Which child.
+    pub index: u64,
+    /// Its input.
+    pub input: &'a Payload,
+    /// Its execution's ARN; absent when it was never started.
+    pub execution_arn: Option<&'a str>,
+    /// How it ended; absent while it runs.
+    pub outcome: Option<&'a Outcome>,
+}
+
 impl MapRun {
+    pub(crate) fn new(
+        arn: String,
+        state: StateId,
+        map: &Map,
+        plan: Plan,
+        context: Payload,
+        variables: Variables,
+    ) -> Self {
+        let reader = map.reader.as_ref().map(|reader| ItemReader {
+            resource: reader.resource.clone(),
+            arguments: plan.reader_arguments.unwrap_or_default(),
+            input_type: reader.input_type.clone(),
+            csv_header_location: reader.csv_header_location.clone(),
+            csv_headers: reader.csv_headers.clone(),
+            csv_delimiter: reader.csv_delimiter.clone(),
+            manifest_type: reader.manifest_type.clone(),
+            items_pointer: reader.items_pointer.clone(),
+            transformation: reader.transformation.clone(),
+            max_items: plan.reader_max_items.filter(|max| *max > 0),
+        });
+        let writer = map.writer.as_ref().map(|writer| ResultWriter {
+            resource: writer.resource.clone(),
+            arguments: plan.writer_arguments.unwrap_or_default(),
+            transformation: writer.transformation.clone(),
+            output_type: writer.output_type.clone(),
+        });
+        let kind = match map.mode {
+            MapMode::Distributed(kind) => kind,
+            MapMode::Inline => ExecutionKind::Standard,
+        };
+        let mut run = Self {
+            arn,
+            state,
+            kind,
+            input: plan.input,
+            context,
+            variables,
+            reader,
+            writer,
+            batch_items: plan.batch_items.filter(|max| *max > 0),
+            batch_bytes: plan.batch_bytes.filter(|max| *max > 0),
+            batch_input: plan.batch_input,
+            is_batched: map.item_batcher.is_some(),
+            concurrency: plan.concurrency,
+            tolerance: plan.tolerance,
+            children: Vec::new(),
+            next: 0,
+            running: 0,
+            phase: Phase::New,
+            redrive_count: 0,
+            started_at: None,
+            ended_at: None,
+            outcome: None,
+        };
+        // Items at hand wait as children of one item each until the first event makes inputs of them.
+        run.children = plan.items.unwrap_or_default().into_iter().map(|item| MapChild::new(item.into(), 1)).collect();
+        run
+    }
+
     /// The run's ARN.
     #[must_use]
     pub fn arn(&self) -> &str {
@@ -201,8 +335,28 @@ impl MapRun {
 
     /// The machine its children run, given the parent's.
     #[must_use]
-    pub fn child_machine(&self, parent: &crate::StateMachine) -> crate::StateMachine {
-        parent.clone()
+    pub fn child_machine(&self, parent: &StateMachine) -> StateMachine {
+        match &parent.state(self.state).kind {
+            Kind::Map(map) => parent.processor(map.processor),
+            _ => parent.clone(),
+        }
+    }
+
+    /// The name of the Map state.
+    #[must_use]
+    pub fn state_name<'m>(&self, parent: &'m StateMachine) -> &'m str {
+        &parent.state(self.state).name
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn status(&self) -> MapRunStatus {
+        match &self.outcome {
+            None => MapRunStatus::Running,
+            Some(MapRunOutcome::Succeeded { .. }) => MapRunStatus::Succeeded,
+            Some(MapRunOutcome::Failed { .. }) => MapRunStatus::Failed,
+            Some(MapRunOutcome::Aborted) => MapRunStatus::Aborted,
+        }
     }
 
     /// How it ended, if it has.
@@ -211,31 +365,379 @@ impl MapRun {
         self.outcome.as_ref()
     }
 
+    /// When it began.
+    #[must_use]
+    pub fn started_at(&self) -> Option<UnixMillis> {
+        self.started_at
+    }
+
+    /// When it ended, if it has.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<UnixMillis> {
+        self.ended_at
+    }
+
+    /// How often it has been redriven.
+    #[must_use]
+    pub fn redrive_count(&self) -> u32 {
+        self.redrive_count
+    }
+
+    /// Children at a time; 0 is no limit.
+    #[must_use]
+    pub fn max_concurrency(&self) -> u64 {
+        self.concurrency
+    }
+
+    /// Failed items tolerated.
+    #[must_use]
+    pub fn tolerated_failure_count(&self) -> u64 {
+        self.tolerance.count.unwrap_or(0)
+    }
+
+    /// Failed items tolerated, in percent.
+    #[must_use]
+    pub fn tolerated_failure_percentage(&self) -> f64 {
+        self.tolerance.percentage.unwrap_or(0.0)
+    }
+
     /// The counts over items.
     #[must_use]
     pub fn item_counts(&self) -> MapRunCounts {
-        MapRunCounts::default()
+        self.counts(|child| child.items)
     }
 
     /// The counts over child executions; the same as over items unless items are batched.
     #[must_use]
     pub fn execution_counts(&self) -> MapRunCounts {
-        MapRunCounts::default()
+        self.counts(|_| 1)
     }
 
-    /// Commands that are outstanding, as [`crate::Execution::pending`].
+    fn counts(&self, weight: impl Fn(&MapChild) -> u64) -> MapRunCounts {
+        let mut counts = MapRunCounts::default();
+        let ended = self.phase == Phase::Ended;
+        for child in &self.children {
+            let weight = weight(child);
+            counts.total += weight;
+            let place = match (child.status, child.outcome.as_ref()) {
+                (ChildStatus::PendingRedrive, _) => &mut counts.pending_redrive,
+                (_, Some(Outcome::Succeeded { .. })) => &mut counts.succeeded,
+                (_, Some(Outcome::Failed { .. })) => &mut counts.failed,
+                (_, Some(Outcome::TimedOut { .. })) => &mut counts.timed_out,
+                (_, Some(Outcome::Aborted { .. })) => &mut counts.aborted,
+                (ChildStatus::Running, None) => &mut counts.running,
+                (_, None) if ended => &mut counts.aborted,
+                (_, None) => &mut counts.pending,
+            };
+            *place += weight;
+        }
+        if self.writer.is_some() && matches!(self.outcome, Some(MapRunOutcome::Succeeded { .. })) {
+            counts.results_written = counts.succeeded;
+        }
+        counts
+    }
+
+    /// The children so far, in order, for writing results and listing executions.
+    pub fn results(&self) -> impl Iterator<Item = ChildResult<'_>> {
+        self.children.iter().enumerate().map(|(index, child)| ChildResult {
+            index: index as u64,
+            input: &child.input,
+            execution_arn: child.execution_arn.as_deref(),
+            outcome: child.outcome.as_ref(),
+        })
+    }
+
+    /// Commands that are outstanding, as [`crate::Execution::pending`]. A child that was started may have to be joined
+    /// rather than started again.
     #[must_use]
     pub fn pending(&self) -> Vec<MapRunCommand> {
-        Vec::new()
+        match self.phase {
+            Phase::New | Phase::Ended => Vec::new(),
+            Phase::Reading => self.reader.clone().map(MapRunCommand::ReadItems).into_iter().collect(),
+            Phase::Writing => self.writer.clone().map(MapRunCommand::WriteResults).into_iter().collect(),
+            Phase::Running => {
+                let running = self.children.iter().enumerate().filter(|(_, c)| c.status == ChildStatus::Running);
+                running.map(|(index, child)| start(index, child, self.kind)).collect()
+            }
+        }
     }
+}
+
+impl MapChild {
+    fn new(input: Payload, items: u64) -> Self {
+        Self { input, items, status: ChildStatus::Pending, execution_arn: None, outcome: None }
+    }
+
+    fn succeeded(&self) -> bool {
+        matches!(self.outcome, Some(Outcome::Succeeded { .. }))
+    }
+}
+
+/// How to get a child going: Standard children that ran before are redriven.
+fn start(index: usize, child: &MapChild, kind: ExecutionKind) -> MapRunCommand {
+    let index = index as u64;
+    if child.execution_arn.is_some() && kind == ExecutionKind::Standard {
+        return MapRunCommand::RedriveChild { index };
+    }
+    MapRunCommand::StartChild { index, input: child.input.clone() }
 }
 
 /// Moves a Map Run on by one event.
 pub fn transition(
-    _parent: &crate::StateMachine,
-    _run: &mut MapRun,
-    _event: MapRunEvent,
-    _env: &mut Env<'_>,
+    parent: &StateMachine,
+    run: &mut MapRun,
+    event: MapRunEvent,
+    env: &mut Env<'_>,
 ) -> Vec<MapRunCommand> {
-    Vec::new()
+    let mut commands = Vec::new();
+    let is_open = !matches!(run.phase, Phase::New | Phase::Ended);
+    match event {
+        MapRunEvent::Start if run.phase == Phase::New => {
+            run.started_at = Some(env.now);
+            if let Some(reader) = &run.reader {
+                run.phase = Phase::Reading;
+                commands.push(MapRunCommand::ReadItems(reader.clone()));
+            } else {
+                let items = std::mem::take(&mut run.children).into_iter().map(|child| child.input.into_value());
+                run.prepare(parent, items.collect(), env, &mut commands);
+            }
+        }
+        MapRunEvent::ItemsRead { items } if run.phase == Phase::Reading => {
+            run.prepare(parent, items, env, &mut commands);
+        }
+        MapRunEvent::ReadFailed { cause } if run.phase == Phase::Reading => {
+            run.fail(ErrorName::ItemReaderFailed, cause, env, &mut commands);
+        }
+        MapRunEvent::ChildFinished { index, execution_arn, outcome } if run.phase == Phase::Running => {
+            run.child_finished(index, execution_arn, outcome, env, &mut commands);
+        }
+        MapRunEvent::ResultsWritten { output } if run.phase == Phase::Writing => {
+            run.finish(MapRunOutcome::Succeeded { output }, env, &mut commands);
+        }
+        MapRunEvent::WriteFailed { cause } if run.phase == Phase::Writing => {
+            run.fail(ErrorName::ResultWriterFailed, cause, env, &mut commands);
+        }
+        MapRunEvent::Update { max_concurrency, tolerated_failure_count, tolerated_failure_percentage } if is_open => {
+            run.concurrency = max_concurrency.unwrap_or(run.concurrency);
+            run.tolerance.count = tolerated_failure_count.or(run.tolerance.count);
+            run.tolerance.percentage = tolerated_failure_percentage.or(run.tolerance.percentage);
+            run.proceed(env, &mut commands);
+        }
+        MapRunEvent::Stop if is_open => {
+            run.stop_children(&mut commands);
+            run.finish(MapRunOutcome::Aborted, env, &mut commands);
+        }
+        MapRunEvent::Redrive if run.phase == Phase::Ended => run.redrive(env, &mut commands),
+        // Out of date.
+        _ => {}
+    }
+    commands
+}
+
+impl MapRun {
+    /// Makes children of the items.
+    fn prepare(
+        &mut self,
+        parent: &StateMachine,
+        mut items: Vec<Value>,
+        env: &mut Env<'_>,
+        commands: &mut Vec<MapRunCommand>,
+    ) {
+        if let Some(max) = self.reader.as_ref().and_then(|reader| reader.max_items) {
+            items.truncate(usize::try_from(max).unwrap_or(usize::MAX));
+        }
+        let mut inputs = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            match self.select(parent, index as u64, item, env) {
+                Ok(input) => inputs.push(input),
+                Err(failure) => {
+                    let error = failure.to_error(&parent.state(self.state).name, 0);
+                    let outcome = MapRunOutcome::Failed { error: error.error, cause: error.cause };
+                    return self.finish(outcome, env, commands);
+                }
+            }
+        }
+        self.children = if self.is_batched {
+            self.batches(inputs)
+        } else {
+            inputs.into_iter().map(|input| MapChild::new(input, 1)).collect()
+        };
+        self.next = 0;
+        self.phase = Phase::Running;
+        self.proceed(env, commands);
+    }
+
+    /// What a child gets of an item.
+    fn select(&self, parent: &StateMachine, index: u64, item: Value, env: &mut Env<'_>) -> Result<Payload, Failure> {
+        let state = parent.state(self.state);
+        let Kind::Map(map) = &state.kind else { return Ok(item.into()) };
+        let item = Payload::from(item);
+        let Some(selector) = &map.item_selector else { return Ok(item) };
+        let make_context = || {
+            let mut context = self.context.value().clone();
+            if let Some(fields) = context.as_object_mut() {
+                let item = serde_json::json!({"Index": index, "Value": item.value()});
+                fields.insert("Map".to_owned(), serde_json::json!({"Item": item}));
+            }
+            context
+        };
+        let facts = Facts::new(make_context, vec![&self.variables], env);
+        let view = View::new(state, &self.input, &facts);
+        selector.evaluate(&view.sight(&self.input, None, None), "ItemSelector").map(Payload::from)
+    }
+
+    /// Batches: `{"BatchInput": ..., "Items": [...]}`.
+    fn batches(&self, inputs: Vec<Payload>) -> Vec<MapChild> {
+        let most_items = self.batch_items.unwrap_or(u64::MAX);
+        let most_bytes = self.batch_bytes.unwrap_or(PAYLOAD_BYTES_MAX as u64);
+        let wrap = |items: Vec<Value>| {
+            let mut batch = serde_json::Map::new();
+            if let Some(input) = &self.batch_input {
+                batch.insert("BatchInput".to_owned(), input.value().clone());
+            }
+            let count = items.len() as u64;
+            batch.insert("Items".to_owned(), Value::Array(items));
+            MapChild::new(Payload::from(Value::Object(batch)), count)
+        };
+        let around = wrap(Vec::new()).input.size_bytes() as u64;
+        let mut batches = Vec::new();
+        let (mut batch, mut bytes) = (Vec::new(), around);
+        for input in inputs {
+            let size = input.size_bytes() as u64 + 1;
+            if !batch.is_empty() && (batch.len() as u64 >= most_items || bytes + size > most_bytes) {
+                batches.push(wrap(std::mem::take(&mut batch)));
+                bytes = around;
+            }
+            bytes += size;
+            batch.push(input.into_value());
+        }
+        if !batch.is_empty() {
+            batches.push(wrap(batch));
+        }
+        batches
+    }
+
+    /// Starts as many children as may run; writes or ends when none is left.
+    fn proceed(&mut self, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let most = match self.concurrency {
+            0 => DISTRIBUTED_MAP_CONCURRENCY_MAX,
+            concurrency => concurrency.min(DISTRIBUTED_MAP_CONCURRENCY_MAX),
+        };
+        while self.running < most {
+            let waiting = |child: &MapChild| matches!(child.status, ChildStatus::Pending | ChildStatus::PendingRedrive);
+            let Some(offset) = self.children.iter().skip(self.next).position(waiting) else {
+                self.next = self.children.len();
+                break;
+            };
+            let index = self.next + offset;
+            self.next = index + 1;
+            if let Some(child) = self.children.get_mut(index) {
+                commands.push(start(index, child, self.kind));
+                child.status = ChildStatus::Running;
+                child.outcome = None;
+                self.running += 1;
+            }
+        }
+        if self.running > 0 {
+            return;
+        }
+        match self.writer.clone() {
+            Some(writer) if writer.resource.is_some() => {
+                self.phase = Phase::Writing;
+                commands.push(MapRunCommand::WriteResults(writer));
+            }
+            _ => {
+                let output = self.output();
+                self.finish(MapRunOutcome::Succeeded { output }, env, commands);
+            }
+        }
+    }
+
+    /// The array of the children's outputs; a tolerated failure leaves its error.
+    fn output(&self) -> Payload {
+        let outputs = self.children.iter().map(|child| match &child.outcome {
+            Some(Outcome::Succeeded { output }) => output.value().clone(),
+            Some(
+                Outcome::Failed { error, cause }
+                | Outcome::TimedOut { error, cause }
+                | Outcome::Aborted { error, cause },
+            ) => serde_json::json!({"Error": error, "Cause": cause}),
+            None => Value::Null,
+        });
+        Payload::from(Value::Array(outputs.collect()))
+    }
+
+    fn child_finished(
+        &mut self,
+        index: u64,
+        execution_arn: String,
+        outcome: Outcome,
+        env: &Env<'_>,
+        commands: &mut Vec<MapRunCommand>,
+    ) {
+        let child = usize::try_from(index).ok().and_then(|index| self.children.get_mut(index));
+        let Some(child) = child.filter(|child| child.status == ChildStatus::Running) else { return };
+        child.status = ChildStatus::Ended;
+        child.execution_arn = Some(execution_arn);
+        child.outcome = Some(outcome);
+        self.running = self.running.saturating_sub(1);
+        let counts = self.item_counts();
+        let failed = counts.failed + counts.timed_out + counts.aborted;
+        if self.tolerance.is_exceeded(failed, counts.total) {
+            self.stop_children(commands);
+            let cause = "The specified tolerated failure threshold was exceeded".to_owned();
+            return self.fail(ErrorName::ExceedToleratedFailureThreshold, cause, env, commands);
+        }
+        self.proceed(env, commands);
+    }
+
+    fn stop_children(&mut self, commands: &mut Vec<MapRunCommand>) {
+        for (index, child) in self.children.iter_mut().enumerate() {
+            if child.status == ChildStatus::Running {
+                child.status = ChildStatus::Ended;
+                child.outcome = Some(Outcome::Aborted { error: None, cause: None });
+                commands.push(MapRunCommand::StopChild { index: index as u64 });
+            }
+        }
+        self.running = 0;
+    }
+
+    fn fail(&mut self, error: ErrorName, cause: String, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
+        let error = Some(error.as_str().to_owned());
+        self.finish(MapRunOutcome::Failed { error, cause: Some(cause) }, env, commands);
+    }
+
+    fn finish(&mut self, outcome: MapRunOutcome, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
+        self.phase = Phase::Ended;
+        self.ended_at = Some(env.now);
+        self.outcome = Some(outcome.clone());
+        commands.push(MapRunCommand::Finish(outcome));
+    }
+
+    /// Runs again what did not succeed.
+    fn redrive(&mut self, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
+        if matches!(self.outcome, Some(MapRunOutcome::Succeeded { .. })) {
+            return;
+        }
+        self.outcome = None;
+        self.ended_at = None;
+        self.redrive_count += 1;
+        if let (Some(reader), true) = (&self.reader, self.children.is_empty()) {
+            self.phase = Phase::Reading;
+            commands.push(MapRunCommand::ReadItems(reader.clone()));
+            return;
+        }
+        for child in self.children.iter_mut().filter(|child| !child.succeeded()) {
+            if child.status == ChildStatus::Ended {
+                child.status = ChildStatus::PendingRedrive;
+            }
+            child.outcome = None;
+        }
+        self.next = 0;
+        self.phase = Phase::Running;
+        self.proceed(env, commands);
+    }
 }
