@@ -1,0 +1,14 @@
+//! Step Functions through its API, on a real store, with a clock that the tests move.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+
+mod activities;
+mod callbacks;
+mod crashes;
+mod executions;
+mod express;
+mod machines;
+mod map_runs;
+mod nested;
+mod support;
+mod tasks;
+mod timers;

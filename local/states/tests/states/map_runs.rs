@@ -1,0 +1,145 @@
+//! Distributed Map.
+
+use serde_json::{Value, json};
+
+use crate::support::{Home, assert_well_formed, function_task, one};
+
+fn map(state: Value, more: Value) -> Value {
+    let mut state = state;
+    state["End"] = json!(true);
+    let mut map = json!({
+        "Type": "Map",
+        "Label": "Items",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Each",
+            "States": {"Each": state},
+        },
+    });
+    for (key, value) in more.as_object().unwrap() {
+        map[key] = value.clone();
+    }
+    one(map)
+}
+
+#[tokio::test]
+async fn each_item_is_an_execution() {
+    let home = Home::new();
+    let machine = home.machine("spread", map(function_task("f"), json!({"MaxConcurrency": 2}))).await;
+    let arn = home.begin(&machine, json!([1, 2, 3])).await;
+    assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[1,2,3]");
+    let history = home.history(&arn).await;
+    assert_well_formed(&history);
+    let run = home.event(&arn, "MapRunStarted").await["mapRunStartedEventDetails"]["mapRunArn"].clone();
+    let found = home.ok("DescribeMapRun", json!({"mapRunArn": run})).await;
+    assert_eq!((&found["status"], &found["executionArn"]), (&json!("SUCCEEDED"), &json!(arn)));
+    assert_eq!((&found["itemCounts"]["succeeded"], &found["maxConcurrency"]), (&json!(3), &json!(2)));
+    let runs = home.ok("ListMapRuns", json!({"executionArn": arn})).await;
+    assert_eq!(runs["mapRuns"][0]["mapRunArn"], run);
+    let children = home.ok("ListExecutions", json!({"mapRunArn": run})).await;
+    assert_eq!(children["executions"].as_array().unwrap().len(), 3);
+    let own = home.ok("ListExecutions", json!({"stateMachineArn": machine})).await;
+    assert_eq!(own["executions"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn items_come_from_listings_csv_and_json_and_results_go_to_a_bucket() {
+    let home = Home::new();
+    home.objects.put("in", "list/a.mp4", "aa");
+    home.objects.put("in", "list/b.mp4", "bbb");
+    home.objects.put("in", "items.csv", "name,size\nx,1\ny,2\n");
+    home.objects.put("in", "items.json", "[{\"n\":1},{\"n\":2}]");
+    home.objects.put("in", "items.jsonl", "{\"n\":1}\n{\"n\":2}\n");
+    let check = async |name: &str, reader: Value, expected: Value| {
+        let more = json!({"ItemReader": reader});
+        let machine = home.machine(name, map(json!({"Type": "Pass"}), more)).await;
+        let arn = home.begin(&machine, json!({})).await;
+        let output = home.until(&arn, "SUCCEEDED").await["output"].clone();
+        let output: Value = serde_json::from_str(output.as_str().unwrap()).unwrap();
+        assert_eq!(output, expected, "{name}");
+    };
+    let get = |kind: &str, key: &str| {
+        json!({
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": kind},
+            "Parameters": {"Bucket": "in", "Key": key},
+        })
+    };
+    let mut csv = get("CSV", "items.csv");
+    csv["ReaderConfig"]["CSVHeaderLocation"] = json!("FIRST_ROW");
+    check("csv", csv, json!([{"name": "x", "size": "1"}, {"name": "y", "size": "2"}])).await;
+    check("json", get("JSON", "items.json"), json!([{"n": 1}, {"n": 2}])).await;
+    check("jsonl", get("JSONL", "items.jsonl"), json!([{"n": 1}, {"n": 2}])).await;
+    let object = |key: &str, size: u32| json!({"Etag": "\"etag\"", "Key": key, "LastModified": 1_700_000_000, "Size": size, "StorageClass": "STANDARD"});
+    let list = json!({
+        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "Parameters": {"Bucket": "in", "Prefix": "list/"},
+    });
+    check("listing", list, json!([object("list/a.mp4", 2), object("list/b.mp4", 3)])).await;
+
+    let more = json!({"ResultWriter": {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "out", "Prefix": "results"},
+    }});
+    let machine = home.machine("writes", map(json!({"Type": "Pass"}), more)).await;
+    let arn = home.begin(&machine, json!([1, 2])).await;
+    let output = home.until(&arn, "SUCCEEDED").await["output"].clone();
+    let output: Value = serde_json::from_str(output.as_str().unwrap()).unwrap();
+    let key = output["ResultWriterDetails"]["Key"].as_str().unwrap();
+    let manifest: Value = serde_json::from_str(&home.objects.read("out", key)).unwrap();
+    assert_eq!(manifest["ResultFiles"]["FAILED"], json!([]));
+    let file = manifest["ResultFiles"]["SUCCEEDED"][0]["Key"].as_str().unwrap();
+    let records: Value = serde_json::from_str(&home.objects.read("out", file)).unwrap();
+    assert_eq!((&records[0]["Output"], &records[1]["Output"]), (&json!("1"), &json!("2")));
+}
+
+#[tokio::test]
+async fn a_missing_file_fails_the_map() {
+    let home = Home::new();
+    let reader = json!({
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "in", "Key": "none"},
+    });
+    let machine = home.machine("m", map(json!({"Type": "Pass"}), json!({"ItemReader": reader}))).await;
+    let arn = home.begin(&machine, json!({})).await;
+    assert_eq!(home.until(&arn, "FAILED").await["error"], "States.ItemReaderFailed");
+}
+
+#[tokio::test]
+async fn only_failed_items_are_redriven() {
+    let home = Home::new();
+    home.functions(|_, input| {
+        Some(if input == json!(2) { Err(json!({"errorType": "Odd", "errorMessage": "two"})) } else { Ok(input) })
+    });
+    let machine = home.machine("spread", map(function_task("f"), json!({}))).await;
+    let arn = home.begin(&machine, json!([1, 2, 3])).await;
+    let found = home.until(&arn, "FAILED").await;
+    assert_eq!(found["error"], "States.ExceedToleratedFailureThreshold");
+    let mut inputs = Vec::new();
+    while let Some(input) = home.try_called().await {
+        inputs.push(input.1);
+    }
+    home.functions(|_, input| Some(Ok(input)));
+    home.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[1,2,3]");
+    let history = home.history(&arn).await;
+    assert_well_formed(&history);
+    assert!(history.iter().any(|event| event["type"] == "MapRunRedriven"));
+}
+
+#[tokio::test]
+async fn a_map_run_outlives_a_crash() {
+    let mut home = Home::new();
+    home.functions(|_, input| if input == json!(2) { None } else { Some(Ok(input)) });
+    let machine = home.machine("spread", map(function_task("f"), json!({}))).await;
+    let arn = home.begin(&machine, json!([1, 2, 3])).await;
+    for _ in 0..3 {
+        home.called().await;
+    }
+    home.crash().await;
+    home.functions(|_, input| Some(Ok(input)));
+    home.start();
+    assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[1,2,3]");
+    assert_well_formed(&home.history(&arn).await);
+}
