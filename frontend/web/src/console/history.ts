@@ -65,6 +65,7 @@ function text(details: Details, name: string): string | undefined {
 
 const OUTSIDE: Place = { visit: undefined, parent: undefined, iteration: undefined };
 const STARTED = /^(Task|LambdaFunction|Activity)Scheduled$/;
+const UNSUCCESSFUL: ReadonlySet<VisitStatus> = new Set(["failed", "aborted", "timed-out"]);
 const FAILED = /(Failed|TimedOut|Aborted)$/;
 
 /** The history as it is read so far. */
@@ -74,13 +75,20 @@ export class History {
   /** Name of the state that each event belongs to. */
   readonly stateOf = new Map<number, string>();
   readonly #places = new Map<number, Place>();
+  /** Ids of `ExecutionRedriven` events. */
+  readonly #redrives = new Set<number>();
+  /** What a redrive goes on with, until its first event has come. */
+  #resumed: Visit[] = [];
+  /** With what the work of a visit was started last. */
+  readonly #scheduled = new Map<Visit, Details>();
 
   constructor(events: readonly HistoryEvent[]) {
     for (const event of events) this.#read(event);
   }
 
   #read(event: HistoryEvent): void {
-    const before = this.#places.get(event.previousEventId ?? 0) ?? OUTSIDE;
+    const previous = event.previousEventId ?? 0;
+    const before = this.#redrives.has(previous) ? this.#resume(event) : (this.#places.get(previous) ?? OUTSIDE);
     const place = this.#apply(event, before);
     this.#places.set(event.id, place);
     const visit = place.visit ?? (event.type.endsWith("StateExited") ? before.visit : undefined);
@@ -103,6 +111,7 @@ export class History {
     if (STARTED.test(type)) {
       this.#reopen(visit);
       visit.attempts += 1;
+      this.#scheduled.set(visit, details);
       visit.resource = resourceOf(details) ?? visit.resource;
       visit.error = undefined;
       visit.cause = undefined;
@@ -193,7 +202,10 @@ export class History {
   }
 
   #execution(event: HistoryEvent, details: Details, before: Place): Place {
-    if (event.type === "ExecutionRedriven") return before;
+    if (event.type === "ExecutionRedriven") {
+      this.#redrive(event);
+      return OUTSIDE;
+    }
     const ended = { ExecutionFailed: "failed", ExecutionTimedOut: "timed-out", ExecutionAborted: "aborted" } as const;
     const status = ended[event.type as keyof typeof ended];
     if (!status) return event.type === "ExecutionStarted" ? OUTSIDE : before;
@@ -229,6 +241,41 @@ export class History {
     visit.status = status === "aborted" && visit.error !== undefined ? "failed" : status;
   }
 
+  /** A redrive goes on with every state that did not succeed; a Fail state is entered anew. */
+  #redrive(event: HistoryEvent): void {
+    this.#redrives.add(event.id);
+    const unsuccessful = (visit: Visit): boolean =>
+      UNSUCCESSFUL.has(visit.status) && (visit.parent === undefined || unsuccessful(visit.parent));
+    const found = this.visits.filter(unsuccessful);
+    const containers = new Set(found.map((visit) => visit.parent));
+    this.#resumed = found.filter((visit) => !containers.has(visit));
+    for (const visit of this.#resumed) if (visit.type !== "Fail") this.#reopen(visit);
+  }
+
+  /**
+   * The place of an event that follows a redrive directly. Several may, one for each branch that goes on, so the state is
+   * told by its name where the event has one, and else by what its work was started with before.
+   */
+  #resume(event: HistoryEvent): Place {
+    const details = detailsOf(event);
+    const name = text(details, "name");
+    if (event.type.startsWith("MapIteration")) {
+      const map = this.visits.findLast((visit) => visit.type === "Map" && visit.name === name);
+      return map ? { visit: map, parent: map.parent, iteration: map.iteration } : OUTSIDE;
+    }
+    const likeness = (visit: Visit) => {
+      if (name !== undefined) return visit.name === name ? 1 : 0;
+      const before = this.#scheduled.get(visit);
+      return before ? 1 + alike(before, details) : 0.5;
+    };
+    let best: Visit | undefined;
+    for (const visit of this.#resumed) if (likeness(visit) > (best ? likeness(best) : 0)) best = visit;
+    if (!best) return OUTSIDE;
+    this.#resumed = this.#resumed.filter((visit) => visit !== best);
+    const entered = event.type.endsWith("StateEntered");
+    return { visit: entered ? undefined : best, parent: best.parent, iteration: best.iteration };
+  }
+
   /** A redrive goes on with states that had ended. */
   #reopen(visit: Visit): void {
     for (let open: Visit | undefined = visit; open; open = open.parent) {
@@ -236,12 +283,25 @@ export class History {
       if (open.status !== "running") {
         open.status = "running";
         open.leftAt = undefined;
-        if (open !== visit) {
-          open.error = undefined;
-          open.cause = undefined;
-        }
+        open.error = undefined;
+        open.cause = undefined;
       }
     }
+  }
+}
+
+/** How much two starts of work have in common. A task token makes the parameters of the same work differ. */
+function alike(a: Details, b: Details): number {
+  const same = (field: string) => (a[field] !== undefined && a[field] === b[field] ? 1 : 0);
+  const sameFunction = functionOf(a) !== undefined && functionOf(a) === functionOf(b) ? 1 : 0;
+  return same("resourceType") + same("resource") + same("parameters") + same("input") + sameFunction;
+}
+
+function functionOf(details: Details): unknown {
+  try {
+    return (JSON.parse(text(details, "parameters") ?? "{}") as Details)["FunctionName"];
+  } catch {
+    return undefined;
   }
 }
 

@@ -16,6 +16,7 @@ import "video.js/dist/video-js.css";
 import "videojs-contrib-quality-menu/dist/videojs-contrib-quality-menu.css";
 import "./player.css";
 import "./theatre-button";
+import { DoubleTap } from "./double-tap";
 import { prefer, preferences } from "./preferences";
 import { recallPosition, rememberPosition } from "./resume";
 import { type Command, commandFor } from "./shortcuts";
@@ -45,6 +46,8 @@ export class VodPlayer extends HTMLElement {
   #hint: HTMLElement | undefined;
   #hintTimer: ReturnType<typeof setTimeout> | undefined;
   #detach: (() => void)[] = [];
+  readonly #doubleTap = new DoubleTap();
+  #touched = false;
 
   connectedCallback(): void {
     const video = document.createElement("video");
@@ -64,7 +67,7 @@ export class VodPlayer extends HTMLElement {
       // The element shows its own error card, with a way to try again.
       errorDisplay: false,
       // The keyboard map is our own: video.js has three of its keys.
-      userActions: { hotkeys: false },
+      userActions: { hotkeys: false, doubleClick: () => this.#onDoubleClick() },
       // The same engine everywhere, so that the quality menu works everywhere; iOS without MediaSource keeps its own.
       html5: { vhs: { overrideNative: !videojs.browser.IS_SAFARI, useBandwidthFromLocalStorage: true } },
     });
@@ -84,6 +87,7 @@ export class VodPlayer extends HTMLElement {
     const onKey = (event: KeyboardEvent) => this.#onKey(event);
     document.addEventListener("keydown", onKey);
     this.#detach.push(() => document.removeEventListener("keydown", onKey));
+    video.addEventListener("pointerup", (event) => this.#onTap(event));
 
     this.#open(this.#startSeconds());
   }
@@ -218,6 +222,19 @@ export class VodPlayer extends HTMLElement {
     if (event.defaultPrevented || preferences().shortcutsOff || belongsElsewhere(event)) return;
     const command = commandFor(event);
     if (command && this.#run(command)) event.preventDefault();
+  }
+
+  #onTap(event: PointerEvent): void {
+    this.#touched = event.pointerType === "touch";
+    if (!this.#touched || !(event.currentTarget instanceof HTMLElement)) return;
+    const box = event.currentTarget.getBoundingClientRect();
+    const seconds = this.#doubleTap.tap((event.clientX - box.left) / box.width, event.timeStamp);
+    if (seconds !== undefined) this.#run({ kind: "seek-by", seconds });
+  }
+
+  /** With a mouse it is for full screen; of fingers it is a double tap, which seeks. */
+  #onDoubleClick(): void {
+    if (!this.#touched) this.#run({ kind: "toggle-fullscreen" });
   }
 
   #run(command: Command): boolean {

@@ -93,6 +93,15 @@ test.describe("catalogue", () => {
     await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   });
 
+  test("a mouse that rests on a card runs through its storyboard", async ({ page, site }) => {
+    site.videos = [readyVideo(1)];
+    await page.goto(site.origin);
+    await page.getByRole("link", { name: "Test card 1" }).hover();
+    await expect(page.locator(".hover-preview")).toBeVisible();
+    await page.mouse.move(5, 700);
+    await expect(page.locator(".hover-preview")).toBeHidden();
+  });
+
   test("the keyboard reaches everything", async ({ page, site }) => {
     site.videos = [readyVideo(1)];
     await page.goto(site.origin);
@@ -142,8 +151,11 @@ test.describe("watch", () => {
     await expect(items).toHaveText(["720p", "360p", "Auto"]);
     await shoot(page, "watch-quality");
     await page.locator(".vjs-quality-menu-wrapper .vjs-menu-item").filter({ hasText: "360p" }).click();
+    await expect(items.first()).toBeHidden();
     await page.keyboard.press("0");
+    await expectSeconds(page).toBeLessThan(1);
     await page.keyboard.press("k");
+    await expectPaused(page).toBe(false);
     await expectHeight(page).toBe(360);
 
     await page.keyboard.press("5");
@@ -177,6 +189,18 @@ test.describe("watch", () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("t");
     await expect(page.locator(".watch.theatre")).toBeVisible();
+  });
+
+  test("the link at this time is copied", async ({ page, site, context }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    site.videos = ordinaryDay();
+    await page.goto(`${site.origin}/watch.html?v=${videoId(2)}&t=12`);
+    await expectSeconds(page).toBeGreaterThanOrEqual(12);
+    await page.getByRole("button", { name: "Copy link at this time" }).click();
+    await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+      `${site.origin}/watch.html?v=${videoId(2)}&t=12s`,
+    );
   });
 
   test("a link leads to a moment", async ({ page, site }) => {

@@ -85,6 +85,82 @@ describe("the publish machine", () => {
   });
 });
 
+describe("redrives", () => {
+  test("branches go on side by side, whichever comes first", () => {
+    const recorder = new Recorder();
+    const cursor = recorder.start({});
+    recorder.enter(cursor, "Parallel", "Both");
+    recorder.add(cursor, "ParallelStateStarted");
+    const [left, right, third] = [{ ...cursor }, { ...cursor }, { ...cursor }];
+    recorder.enter(left, "Task", "Left");
+    recorder.begin(left, { FunctionName: "left", Payload: { taskToken: "1" } });
+    recorder.enter(right, "Task", "Right");
+    recorder.begin(right, { FunctionName: "right", Payload: { taskToken: "2" } });
+    recorder.enter(third, "Wait", "Pause");
+    recorder.fail(left, "Boom", "it went off");
+    recorder.add(left, "ParallelStateFailed", { error: "Boom", cause: "it went off" });
+    recorder.add(left, "ExecutionFailed", { error: "Boom" });
+    check(recorder, ["Both: failed", "Both/Left: failed", "Both/Right: aborted", "Both/Pause: aborted"]);
+
+    const redriven = { previous: recorder.events.length };
+    recorder.add(redriven, "ExecutionRedriven", { redriveCount: 1 });
+    check(recorder, ["Both: running", "Both/Left: running", "Both/Right: running", "Both/Pause: running"]);
+    const [rightAgain, leftAgain, pauseAgain] = [{ ...redriven }, { ...redriven }, { ...redriven }];
+    recorder.begin(rightAgain, { FunctionName: "right", Payload: { taskToken: "3" } });
+    recorder.begin(leftAgain, { FunctionName: "left", Payload: { taskToken: "4" } });
+    recorder.exit(pauseAgain, "Wait", "Pause");
+    recorder.succeed(rightAgain);
+    recorder.exit(rightAgain, "Task", "Right");
+    const visits = check(recorder, [
+      "Both: running",
+      "Both/Left: running",
+      "Both/Right: succeeded",
+      "Both/Pause: succeeded",
+    ]);
+    expect(visits.map(({ attempts }) => attempts)).toEqual([0, 2, 2, 0]);
+  });
+
+  test("a Fail state is entered anew", () => {
+    const recorder = new Recorder();
+    const cursor = recorder.start({});
+    recorder.enter(cursor, "Fail", "Refuse");
+    recorder.add(cursor, "ExecutionFailed", { error: "No" });
+    recorder.add(cursor, "ExecutionRedriven", { redriveCount: 1 });
+    check(recorder, ["Refuse: failed"]);
+    recorder.enter(cursor, "Fail", "Refuse");
+    check(recorder, ["Refuse: failed", "Refuse: running"]);
+  });
+
+  test("an aborted execution goes on too", () => {
+    const recorder = new Recorder();
+    const cursor = recorder.start({});
+    recorder.enter(cursor, "Task", "A");
+    recorder.begin(cursor);
+    const stopped = { previous: 0 };
+    recorder.add(stopped, "ExecutionAborted");
+    recorder.add(stopped, "ExecutionRedriven", { redriveCount: 1 });
+    recorder.begin(stopped);
+    recorder.succeed(stopped);
+    recorder.exit(stopped, "Task", "A");
+    check(recorder, ["A: succeeded"]);
+  });
+
+  test("what a Catch has dealt with stays as it is", () => {
+    const recorder = new Recorder();
+    const cursor = recorder.start({});
+    recorder.enter(cursor, "Task", "A");
+    recorder.begin(cursor);
+    recorder.fail(cursor, "Boom", "it went off");
+    recorder.exit(cursor, "Task", "A");
+    recorder.enter(cursor, "Task", "B");
+    recorder.begin(cursor);
+    recorder.fail(cursor, "Bang", "so did this");
+    recorder.add(cursor, "ExecutionFailed", { error: "Bang" });
+    recorder.add(cursor, "ExecutionRedriven", { redriveCount: 1 });
+    check(recorder, ["A: caught", "B: running"]);
+  });
+});
+
 describe("how states end", () => {
   test("an error that is caught", () => {
     const recorder = new Recorder();

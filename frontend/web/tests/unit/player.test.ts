@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { sitePath } from "../../src/api/site-path";
+import { DoubleTap } from "../../src/player/double-tap";
 import { parsePositions, withPosition } from "../../src/player/resume";
 import { commandFor } from "../../src/player/shortcuts";
 import { frameAt, parseStoryboard } from "../../src/player/storyboard";
@@ -27,6 +28,61 @@ describe("shortcuts", () => {
   test.each(["ctrlKey", "altKey", "metaKey"] as const)("%s belongs to the browser", (modifier) =>
     expect(commandFor({ key: "k", code: "KeyK", ...plain, [modifier]: true })).toBeUndefined(),
   );
+});
+
+test.each([
+  [
+    "right, right",
+    [
+      [0.9, 0],
+      [0.8, 200],
+    ],
+    [undefined, 10],
+  ],
+  [
+    "left, left",
+    [
+      [0.1, 0],
+      [0.2, 200],
+    ],
+    [undefined, -10],
+  ],
+  [
+    "three quick ones",
+    [
+      [0.9, 0],
+      [0.9, 200],
+      [0.9, 400],
+    ],
+    [undefined, 10, 10],
+  ],
+  [
+    "too slow",
+    [
+      [0.9, 0],
+      [0.9, 301],
+    ],
+    [undefined, undefined],
+  ],
+  [
+    "two sides",
+    [
+      [0.9, 0],
+      [0.1, 100],
+    ],
+    [undefined, undefined],
+  ],
+  [
+    "the middle",
+    [
+      [0.5, 0],
+      [0.5, 100],
+    ],
+    [undefined, undefined],
+  ],
+])("taps: %s", (_, taps, expected) => {
+  const doubleTap = new DoubleTap();
+  expect(taps.map(([share = 0, at = 0]) => doubleTap.tap(share, at))).toEqual(expected);
 });
 
 describe("resume", () => {
