@@ -1,0 +1,226 @@
+//! The events MediaConvert sends to EventBridge.
+//! Source: <https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_event_list.html>, and events captured in the wild where
+//! they differ from it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use vodline_core::{Account, Event};
+
+use crate::{
+    publish::GroupDetail,
+    record::{JobRecord, Phase, Status},
+    source::{SourceFacts, TrackKind},
+};
+
+/// What happened to a job.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening<'a> {
+    /// Work has begun.
+    Progressing,
+    /// The input was probed.
+    InputInformation(&'a SourceFacts),
+    /// How far it is.
+    StatusUpdate,
+    /// It is done.
+    Complete,
+    /// It was cancelled.
+    Canceled,
+    /// It failed.
+    Error,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail<'a> {
+    timestamp: i64,
+    account_id: &'a str,
+    queue: &'a str,
+    job_id: &'a str,
+    status: &'static str,
+    user_metadata: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames_decoded: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_progress: Option<JobProgress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_details: Option<Vec<InputDetail<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_group_details: Option<&'a [GroupDetail]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    padding_inserted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_message: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JobProgress {
+    phase_progress: PhaseProgress,
+    job_percent_complete: u8,
+    current_phase: Phase,
+    retry_count: u32,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct PhaseProgress {
+    probing: OnePhase,
+    transcoding: OnePhase,
+    uploading: OnePhase,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OnePhase {
+    status: &'static str,
+    percent_complete: u8,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InputDetail<'a> {
+    id: u32,
+    uri: &'a str,
+    audio: Vec<AudioDetail<'a>>,
+    video: Vec<VideoDetail<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AudioDetail<'a> {
+    channels: u32,
+    codec: &'a str,
+    language: &'a str,
+    sample_rate: u32,
+    stream_id: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VideoDetail<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bit_depth: Option<u32>,
+    codec: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    color_format: Option<&'a str>,
+    frame_rate: f64,
+    height: u32,
+    interlace_mode: &'static str,
+    sar: String,
+    stream_id: usize,
+    width: u32,
+}
+
+/// The event that tells of `happening` to the job as `record` now has it.
+pub(crate) fn event(
+    account: &Account,
+    id: String,
+    now: Timestamp,
+    record: &JobRecord,
+    happening: &Happening<'_>,
+) -> Event {
+    let mut detail = Detail {
+        timestamp: now.as_millisecond(),
+        account_id: &account.id,
+        queue: &record.queue,
+        job_id: &record.id,
+        status: "",
+        user_metadata: &record.user_metadata,
+        frames_decoded: None,
+        job_progress: None,
+        input_details: None,
+        output_group_details: None,
+        padding_inserted: None,
+        error_code: None,
+        error_message: None,
+    };
+    match happening {
+        Happening::Progressing => detail.status = Status::Progressing.name(),
+        Happening::InputInformation(facts) => {
+            detail.status = "INPUT_INFORMATION";
+            detail.input_details = Some(vec![input_detail(record.input(), facts)]);
+        }
+        Happening::StatusUpdate => {
+            detail.status = "STATUS_UPDATE";
+            detail.frames_decoded = Some(record.frames_decoded);
+            detail.job_progress = Some(progress(record));
+        }
+        Happening::Complete => {
+            detail.status = Status::Complete.name();
+            detail.output_group_details = Some(&record.output_group_details);
+            detail.padding_inserted = Some(0);
+        }
+        Happening::Canceled => detail.status = Status::Canceled.name(),
+        Happening::Error => {
+            detail.status = Status::Error.name();
+            detail.error_code = record.error.as_ref().map(|error| error.code);
+            detail.error_message = record.error.as_ref().map(|error| error.message.as_str());
+        }
+    }
+    Event {
+        version: "0".into(),
+        id,
+        detail_type: "MediaConvert Job State Change".into(),
+        source: "aws.mediaconvert".into(),
+        account: account.id.clone(),
+        // Envelopes carry whole seconds.
+        time: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        region: account.region.clone(),
+        resources: vec![account.arn("mediaconvert", &format!("jobs/{}", record.id))],
+        // Maps of strings and numbers always serialise.
+        detail: serde_json::to_value(&detail).unwrap_or_default(),
+    }
+}
+
+fn progress(record: &JobRecord) -> JobProgress {
+    let phase = |this: Phase, percent: u8| {
+        let rank = |phase: Phase| phase as u8;
+        match rank(this).cmp(&rank(record.phase)) {
+            std::cmp::Ordering::Less => OnePhase { status: "COMPLETE", percent_complete: 100 },
+            std::cmp::Ordering::Equal => OnePhase { status: "PROGRESSING", percent_complete: percent },
+            std::cmp::Ordering::Greater => OnePhase { status: "PENDING", percent_complete: 0 },
+        }
+    };
+    JobProgress {
+        phase_progress: PhaseProgress {
+            probing: phase(Phase::Probing, 0),
+            transcoding: phase(Phase::Transcoding, record.transcoding_percent),
+            uploading: phase(Phase::Uploading, 0),
+        },
+        job_percent_complete: record.percent(),
+        current_phase: record.phase,
+        retry_count: record.retry_count,
+    }
+}
+
+fn input_detail<'a>(uri: &'a str, facts: &'a SourceFacts) -> InputDetail<'a> {
+    let mut detail = InputDetail { id: 0, uri, audio: Vec::new(), video: Vec::new() };
+    for track in &facts.tracks {
+        match &track.kind {
+            TrackKind::Video(video) => detail.video.push(VideoDetail {
+                bit_depth: video.bit_depth,
+                codec: track.codec,
+                color_format: video.chroma,
+                frame_rate: video.frame_rate.value(),
+                height: video.height,
+                interlace_mode: if video.interlaced { "INTERLACED" } else { "PROGRESSIVE" },
+                sar: format!("{}:{}", video.sample_aspect.numerator, video.sample_aspect.denominator),
+                stream_id: track.stream + 1,
+                width: video.width,
+            }),
+            TrackKind::Audio(audio) => detail.audio.push(AudioDetail {
+                channels: audio.channels,
+                codec: track.codec,
+                language: track.language.as_deref().unwrap_or("UNK"),
+                sample_rate: audio.sample_rate,
+                stream_id: track.stream + 1,
+            }),
+            TrackKind::Data => {}
+        }
+    }
+    detail
+}

@@ -1,0 +1,191 @@
+//! From JSON to [`JobSettings`], with refusals in MediaConvert's words.
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+use vodline_core::AwsError;
+
+use super::{JobSettings, validate::validate};
+
+/// Why settings are refused: the path below `settings` and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Such as `/outputGroups/0/outputs`.
+    pub(crate) path: String,
+    /// Such as `Should have at least 1 items`.
+    pub(crate) reason: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into() }
+    }
+
+    /// A setting that AWS has and the home does not.
+    pub(crate) fn unsupported(path: impl Into<String>) -> Self {
+        Self::new(path, "is not supported by the local home")
+    }
+}
+
+impl From<Refusal> for AwsError {
+    fn from(refusal: Refusal) -> Self {
+        AwsError::bad_request("BadRequestException", format!("{}: {}", refusal.path, refusal.reason))
+    }
+}
+
+/// Decodes and validates CreateJob's `settings`.
+pub(crate) fn decode_settings(settings: &Value) -> Result<JobSettings, Refusal> {
+    let settings = decode(settings)?;
+    validate(&settings)?;
+    Ok(settings)
+}
+
+/// Decodes any part of a request whose paths are to be reported.
+pub(crate) fn decode<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let path = pointer(error.path());
+        refusal(path, &error.inner().to_string())
+    })
+}
+
+fn pointer(path: &Path) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{key}"),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+/// Turns serde's description of a mismatch into MediaConvert's.
+fn refusal(path: String, mismatch: &str) -> Refusal {
+    let quoted = || mismatch.split('`').nth(1).unwrap_or_default();
+    if mismatch.starts_with("unknown field") {
+        let at_field = path.rsplit('/').next() == Some(quoted());
+        return Refusal::unsupported(if at_field { path } else { format!("{path}/{}", quoted()) });
+    }
+    if mismatch.starts_with("missing field") {
+        return Refusal::new(path, format!("{} is a required property", quoted()));
+    }
+    if mismatch.starts_with("unknown variant") {
+        let allowed: Vec<_> = mismatch.split('`').skip(3).step_by(2).collect();
+        let reason = format!(
+            "{} is not supported by the local home. Should be equal to one of the allowed values: [{}]",
+            quoted(),
+            allowed.join(", ")
+        );
+        return Refusal::new(path, reason);
+    }
+    Refusal::new(path, mismatch)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    use serde_json::json;
+
+    use super::*;
+
+    fn line() -> Value {
+        serde_json::from_str(include_str!("../../tests/data/line-job.json")).unwrap()
+    }
+
+    #[test]
+    fn the_lines_job_is_accepted() {
+        assert!(decode_settings(&line()).is_ok(), "{:?}", decode_settings(&line()).err());
+    }
+
+    /// Puts `value` at `at` in the line's job and expects the refusal.
+    fn check(at: &str, value: Value, path: &str, reason: &str) {
+        let mut settings = line();
+        let (parent, key) = at.rsplit_once('/').unwrap();
+        match settings.pointer_mut(parent).unwrap() {
+            Value::Object(object) => {
+                if value == json!("(remove)") {
+                    object.remove(key);
+                } else {
+                    object.insert(key.into(), value);
+                }
+            }
+            Value::Array(array) => array[key.parse::<usize>().unwrap()] = value,
+            _ => unreachable!("{at}"),
+        }
+        let refusal = decode_settings(&settings).unwrap_err();
+        assert_eq!(refusal.path, path);
+        assert!(refusal.reason.contains(reason), "{refusal:?}");
+    }
+
+    #[test]
+    fn what_is_not_honoured_is_refused_by_its_path() {
+        let h264 = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";
+        let unsupported = "is not supported by the local home";
+        check("/esam", json!({}), "/esam", unsupported);
+        check("/inputs/0/crop", json!({}), "/inputs/0/crop", unsupported);
+        check("/inputs/0/inputClippings", json!([{}]), "/inputs/0/inputClippings", "no items");
+        check("/inputs/0/filterStrength", json!(3), "/inputs/0/filterStrength", "supports only 0");
+        check(&format!("{h264}/interlaceMode"), json!("TOP_FIELD"), &format!("{h264}/interlaceMode"), "[PROGRESSIVE]");
+        check(
+            &format!("{h264}/bandwidthReductionFilter"),
+            json!({}),
+            &format!("{h264}/bandwidthReductionFilter"),
+            unsupported,
+        );
+        check("/outputGroups/0/outputs/0/preset", json!("x"), "/outputGroups/0/outputs/0/preset", unsupported);
+        check(
+            "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec",
+            json!("H_265"),
+            "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec",
+            "H_265 is not supported by the local home",
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_by_its_path() {
+        let group = "/outputGroups/0";
+        let h264 = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";
+        check("/inputs", json!([]), "/inputs", "Should have at least 1 items");
+        check("/outputGroups", json!([]), "/outputGroups", "Should have at least 1 items");
+        check(&format!("{group}/outputs"), json!([]), "/outputGroups/0/outputs", "Should have at least 1 items");
+        check(
+            &format!("{group}/outputs/0/containerSettings"),
+            json!("(remove)"),
+            "/outputGroups/0/outputs/0",
+            "containerSettings is a required property",
+        );
+        check(&format!("{h264}/maxBitrate"), json!("(remove)"), h264, "maxBitrate is a required property");
+        check(&format!("{h264}/gopSize"), json!(2), &format!("{h264}/gopSize"), "must divide");
+        check(
+            &format!("{group}/outputs/0/nameModifier"),
+            json!("_540p"),
+            "/outputGroups/0/outputs/1/nameModifier",
+            "unique",
+        );
+        check(
+            &format!("{group}/outputGroupSettings/hlsGroupSettings"),
+            json!("(remove)"),
+            "/outputGroups/0/outputGroupSettings",
+            "hlsGroupSettings is a required property",
+        );
+        check(
+            &format!("{group}/outputs/0/videoDescription/width"),
+            json!(641),
+            "/outputGroups/0/outputs/0/videoDescription/width",
+            "multiple of 2",
+        );
+        check(
+            &format!("{group}/outputs/0/audioDescriptions/0/audioSourceName"),
+            json!("Nobody"),
+            "/outputGroups/0/outputs/0/audioDescriptions/0/audioSourceName",
+            "no audio selector",
+        );
+        check(
+            &format!("{group}/outputs/0/nameModifier"),
+            json!("_$w$"),
+            "/outputGroups/0/outputs/0/nameModifier",
+            "format identifiers",
+        );
+        check("/inputs/0/fileInput", json!("https://x/y.mp4"), "/inputs/0/fileInput", "s3://bucket/key");
+    }
+}

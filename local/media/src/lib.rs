@@ -1,0 +1,29 @@
+//! MediaConvert on one machine: the API, and its jobs run with ffmpeg in one decode.
+//!
+//! | module | its one task |
+//! |---|---|
+//! | `api` | AWS's requests and answers |
+//! | `job` | CreateJob's settings as strict types |
+//! | `source` | what a file is, by ffprobe |
+//! | `plan` | settings and source to ffmpeg's command lines; pure |
+//! | `run` | one ffmpeg process: progress, limits, end |
+//! | `publish` | names, playlists, manifests, and what COMPLETE says of them |
+//! | `work` | one job from probing to publication |
+//! | `service` | changes of state, and the loop that runs jobs |
+//! | `record`, `store`, `event` | a job as it is kept, where, and as the bus hears of it |
+//!
+//! Only the API and [`MediaConvert::open`], [`MediaConvert::run`] are public.
+
+mod api;
+mod event;
+mod job;
+mod plan;
+mod publish;
+mod record;
+mod run;
+mod service;
+mod source;
+mod store;
+mod work;
+
+pub use service::{Config, MediaConvert, OpenError};

@@ -1,0 +1,7 @@
+//! Running ffmpeg: as a child process that is watched, bounded and stopped.
+
+mod child;
+mod progress;
+
+pub(crate) use child::{ChildError, Watch, run};
+pub(crate) use progress::Progress;
