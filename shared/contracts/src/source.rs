@@ -3,6 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{VideoId, aws::s3::ObjectCreated};
+
+/// What S3 calls the version of an object that was written while its bucket kept no versions.
+const NO_VERSION: &str = "null";
+
 /// The admitted upload: one version of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -21,6 +26,31 @@ pub struct Source {
 }
 
 impl Source {
+    /// The object version that S3's event is about.
+    #[must_use]
+    pub fn of_upload(upload: &ObjectCreated) -> Self {
+        Self {
+            bucket: upload.bucket.name.clone(),
+            key: upload.object.key.clone(),
+            version_id: upload.object.version_id.clone().filter(|version| version != NO_VERSION),
+            etag: upload.object.etag.clone(),
+            size_bytes: upload.object.size,
+        }
+    }
+
+    /// The video that this object version is.
+    #[must_use]
+    pub fn video_id(&self) -> VideoId {
+        let version = self.version_id.as_deref().filter(|version| *version != NO_VERSION);
+        VideoId::of_object(&self.bucket, &self.key, version.unwrap_or(&self.etag))
+    }
+
+    /// The last part of the key.
+    #[must_use]
+    pub fn filename(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The address MediaConvert reads: `s3://bucket/key`, the key as it is.
     #[must_use]
     pub fn uri(&self) -> String {

@@ -8,6 +8,7 @@ use crate::{
     job::Rendition,
     playback::{PlaybackPaths, Receipt},
     source::{CostEstimate, Source, SourceFacts},
+    title,
 };
 
 /// Where a video stands.
@@ -104,6 +105,36 @@ pub struct Video {
     pub error: Option<Failure>,
     /// The execution that published it, or tries to.
     pub execution_arn: String,
+}
+
+impl Video {
+    /// The row of an upload that was just admitted, at this time. `title` is what the uploader called it, if anything.
+    #[must_use]
+    pub fn admitted(source: Source, title: Option<&str>, execution_arn: &str, now: String) -> Self {
+        Self {
+            video_id: source.video_id(),
+            title: title::of(title, source.filename()),
+            filename: source.filename().to_owned(),
+            status: VideoStatus::Processing,
+            progress: None,
+            created_at: now.clone(),
+            updated_at: now,
+            ready_at: None,
+            source,
+            facts: None,
+            cost_estimate: None,
+            duration_ms: None,
+            renditions: Vec::new(),
+            endpoint: None,
+            domain_name: None,
+            playback: None,
+            poster: None,
+            storyboard: None,
+            receipt: None,
+            error: None,
+            execution_arn: execution_arn.to_owned(),
+        }
+    }
 }
 
 /// Told to the event bus (source `vodline`, detail-type `VideoReady`).

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     panic::AssertUnwindSafe,
+    pin::Pin,
     sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
@@ -55,7 +56,12 @@ where
     let cold = &cold;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let cold_start = cold.swap(false, Ordering::Relaxed);
-        invoke(event, cold_start, async |input| handle(input, context).await).await
+        invoke(event, cold_start, async |input| {
+            // Boxed and its type forgotten: with the SDK's futures inside, the compiler would go too deep otherwise.
+            let handled: Pin<Box<dyn Future<Output = Result<O, StepError>> + '_>> = Box::pin(handle(input, context));
+            handled.await
+        })
+        .await
     }))
     .await
     .map_err(StartError::Runtime)

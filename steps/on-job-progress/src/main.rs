@@ -1,3 +1,6 @@
-//! on-job-progress.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(on_job_progress::Context::load, on_job_progress::handle).await
+}

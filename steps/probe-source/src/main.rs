@@ -1,3 +1,6 @@
-//! probe-source.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(probe_source::Context::load, probe_source::handle).await
+}

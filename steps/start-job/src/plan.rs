@@ -1,0 +1,251 @@
+//! What depends on the video: where the job reads and writes, and how large and how often.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use vodline_contracts::{
+    VideoId,
+    source::{Rung, Source, SourceFacts},
+};
+use vodline_step::StepError;
+
+use crate::template::{self, Scope};
+
+const TEMPLATE: &str = include_str!("job.json");
+
+/// The MP4 is for saving and sharing: the largest rendition up to this short side.
+const DOWNLOAD_UP_TO: u32 = 720;
+/// The poster is the picture at this part of the video: past the black of a beginning, before what gives the end away.
+const POSTER_AT: u64 = 10;
+/// Thumbnails at most; there is one a second in a short video.
+const THUMBNAILS_MAX: u64 = 100;
+/// Short side of a thumbnail.
+const THUMBNAIL_SIDE: u32 = 180;
+/// The watermark's part of the picture's width, and its distance from the edges.
+const WATERMARK_WIDTH_PART: u32 = 6;
+const WATERMARK_MARGIN_PART: u32 = 40;
+/// The shape of `assets/watermark.png`, in pixels.
+const WATERMARK_SHAPE: (u32, u32) = (288, 90);
+/// MediaConvert takes tokens of up to 64 characters; this many of the settings' hash go into one.
+const HASH_DIGITS: usize = 16;
+
+/// Where the line's own objects are.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// Everything made of videos.
+    pub media_bucket: String,
+    /// The picture on every MP4 (`s3://`).
+    pub watermark_uri: String,
+}
+
+/// A job, ready to be ordered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What MediaConvert takes.
+    pub settings: Value,
+    /// Where the outputs go.
+    pub paths: Paths,
+}
+
+/// Where the outputs go, as `s3://` URIs: known beforehand, because they follow from the settings.
+/// Source: <https://docs.aws.amazon.com/mediaconvert/latest/ug/output-file-names-and-paths.html>.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The HLS parent playlist.
+    pub hls_playlist: String,
+    /// The DASH manifest.
+    pub dash_manifest: String,
+    /// The MP4 with the watermark.
+    pub mp4: String,
+    /// The poster.
+    pub poster: String,
+}
+
+/// Plans the job of a video.
+///
+/// # Errors
+/// When the ladder is empty, or the template is wrong; both are defects.
+pub fn plan(
+    video_id: &VideoId,
+    source: &Source,
+    facts: &SourceFacts,
+    ladder: &[Rung],
+    places: &Places,
+) -> Result<Plan, StepError> {
+    let smallest = ladder.first().ok_or_else(|| StepError::internal("the ladder is empty"))?;
+    let download = ladder.iter().rfind(|rung| short_side(rung) <= DOWNLOAD_UP_TO).unwrap_or(smallest);
+    let seconds = facts.duration_ms / 1000;
+    let poster_interval = (seconds / POSTER_AT).max(1);
+    let thumbnail_interval = seconds.div_ceil(THUMBNAILS_MAX).max(1);
+    let (thumbnail_width, thumbnail_height) = thumbnail_size(smallest);
+    let watermark_width = even(download.width / WATERMARK_WIDTH_PART);
+    let media_uri = format!("s3://{}/media/{video_id}", places.media_bucket);
+
+    let scope = Scope::default()
+        .value("source.uri", source.uri())
+        .value("media.uri", media_uri.as_str())
+        .value("download.name", download.name.as_str())
+        .value("download.width", download.width)
+        .value("download.height", download.height)
+        .value("download.maxBitrateBps", download.max_bitrate_bps)
+        .value("watermark.uri", places.watermark_uri.as_str())
+        .value("watermark.x", even(download.width / WATERMARK_MARGIN_PART))
+        .value("watermark.y", even(download.width / WATERMARK_MARGIN_PART))
+        .value("watermark.width", watermark_width)
+        .value("watermark.height", even(watermark_width * WATERMARK_SHAPE.1 / WATERMARK_SHAPE.0))
+        .value("poster.intervalSeconds", poster_interval)
+        .value("thumbnail.intervalSeconds", thumbnail_interval)
+        .value("thumbnail.width", thumbnail_width)
+        .value("thumbnail.height", thumbnail_height)
+        .list("rung", ladder.iter().map(rung_values).collect())
+        .condition("audio", !facts.audio.is_empty());
+    let template: Value = serde_json::from_str(TEMPLATE)
+        .map_err(|error| StepError::internal("the job template is not JSON").caused_by(error))?;
+    let settings = template::render(&template, &scope)
+        .map_err(|error| StepError::internal("the job template cannot be filled in").caused_by(error))?;
+
+    // The first picture is captured at nought, the second after the interval, if the video is that long.
+    let last_picture = u8::from(facts.duration_ms > poster_interval * 1000);
+    let paths = Paths {
+        hls_playlist: format!("{media_uri}/hls/master.m3u8"),
+        dash_manifest: format!("{media_uri}/dash/manifest.mpd"),
+        mp4: format!("{media_uri}/mp4/video_{}.mp4", download.name),
+        poster: format!("{media_uri}/images/video_poster.{last_picture:07}.jpg"),
+    };
+    Ok(Plan { settings, paths })
+}
+
+impl Plan {
+    /// The token by which MediaConvert knows a repeated order: the same for the same attempt of the same video with the same
+    /// settings.
+    #[must_use]
+    pub fn request_token(&self, video_id: &VideoId, attempt: u32) -> String {
+        let hash = hex::encode(Sha256::digest(self.settings.to_string()));
+        format!("{video_id}-{attempt}-{}", &hash[..HASH_DIGITS])
+    }
+}
+
+fn rung_values(rung: &Rung) -> BTreeMap<String, Value> {
+    [
+        ("name", json!(rung.name)),
+        ("width", json!(rung.width)),
+        ("height", json!(rung.height)),
+        ("maxBitrateBps", json!(rung.max_bitrate_bps)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn short_side(rung: &Rung) -> u32 {
+    rung.width.min(rung.height)
+}
+
+/// A rung's size brought down to that of a thumbnail.
+fn thumbnail_size(rung: &Rung) -> (u32, u32) {
+    let short = short_side(rung);
+    let side = |side: u32| even(side * THUMBNAIL_SIDE.min(short) / short);
+    (side(rung.width), side(rung.height))
+}
+
+/// The even number below, at least 2.
+fn even(number: u32) -> u32 {
+    (number & !1).max(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use vodline_testing::samples;
+
+    use super::*;
+
+    fn places() -> Places {
+        Places { media_bucket: "media".to_owned(), watermark_uri: "s3://media/assets/watermark.png".to_owned() }
+    }
+
+    fn planned(facts: &SourceFacts, ladder: &[Rung]) -> Plan {
+        plan(&samples::video_id(), &samples::source(), facts, ladder, &places()).expect("a plan")
+    }
+
+    fn outputs(settings: &Value, group: usize) -> Vec<&Value> {
+        settings["outputGroups"][group]["outputs"].as_array().expect("outputs").iter().collect()
+    }
+
+    #[test]
+    fn every_rung_is_an_output_of_hls_and_of_dash_encoded_alike() {
+        let plan = planned(&samples::facts(), &samples::ladder());
+        let (hls, dash) = (outputs(&plan.settings, 0), outputs(&plan.settings, 3));
+        let names: Vec<_> = hls.iter().map(|output| output["nameModifier"].as_str()).collect();
+        assert_eq!(names, [Some("_360p"), Some("_540p"), Some("_720p")]);
+        assert_eq!(hls[1]["videoDescription"]["width"], 960);
+        assert_eq!(hls[2]["videoDescription"]["codecSettings"]["h264Settings"]["maxBitrate"], 3_000_000);
+        assert_eq!(dash.len(), hls.len() + 1, "sound is an output of its own");
+        for (hls, dash) in hls.iter().zip(&dash) {
+            assert_eq!(hls["videoDescription"], dash["videoDescription"]);
+        }
+        assert_eq!(hls[0]["audioDescriptions"], dash[3]["audioDescriptions"]);
+        assert_eq!(plan.settings["inputs"][0]["fileInput"], "s3://uploads/uploads/7f/A cat & a dog.mp4");
+    }
+
+    #[test]
+    fn a_silent_source_makes_silent_outputs() {
+        let mut facts = samples::facts();
+        facts.audio.clear();
+        let settings = planned(&facts, &samples::ladder()).settings;
+        assert_eq!(settings["inputs"][0]["audioSelectors"], json!({}));
+        assert_eq!(outputs(&settings, 0)[0]["audioDescriptions"], json!([]));
+        assert_eq!(outputs(&settings, 3).len(), 3);
+        assert!(!settings.to_string().contains("Audio Selector"));
+    }
+
+    #[test]
+    fn pictures_and_paths_follow_the_length() {
+        let check = |duration_ms: u64, poster: u64, thumbnail: u64, last: &str| {
+            let plan = planned(&SourceFacts { duration_ms, ..samples::facts() }, &samples::ladder());
+            let interval = |output: usize| {
+                outputs(&plan.settings, 2)[output]["videoDescription"]["codecSettings"]["frameCaptureSettings"]["framerateDenominator"].as_u64()
+            };
+            assert_eq!((interval(0), interval(1)), (Some(poster), Some(thumbnail)), "{duration_ms}");
+            let prefix = samples::video_id().media_prefix();
+            assert_eq!(
+                plan.paths.poster,
+                format!("s3://media/{prefix}images/video_poster.{last}.jpg"),
+                "{duration_ms}"
+            );
+            assert_eq!(plan.paths.mp4, format!("s3://media/{prefix}mp4/video_720p.mp4"));
+        };
+        check(500, 1, 1, "0000000");
+        check(1_000, 1, 1, "0000000");
+        check(1_040, 1, 1, "0000001");
+        check(20_000, 2, 1, "0000001");
+        check(100_500, 10, 1, "0000001");
+        check(101_000, 10, 2, "0000001");
+        check(86_400_000, 8640, 864, "0000001");
+    }
+
+    #[test]
+    fn a_token_is_short_and_as_stable_as_the_settings() {
+        let plan = planned(&samples::facts(), &samples::ladder());
+        let token = plan.request_token(&samples::video_id(), u32::MAX);
+        assert!(token.len() <= 64, "{token}");
+        assert_eq!(token, planned(&samples::facts(), &samples::ladder()).request_token(&samples::video_id(), u32::MAX));
+        assert_ne!(plan.request_token(&samples::video_id(), 1), plan.request_token(&samples::video_id(), 2));
+        let other = planned(&samples::facts(), &samples::ladder()[..1]);
+        assert_ne!(plan.request_token(&samples::video_id(), 1), other.request_token(&samples::video_id(), 1));
+    }
+
+    proptest! {
+        #[test]
+        fn any_ladder_can_be_planned(width in 16u32..=2048, height in 16u32..=2048, duration_ms in 1u64..=86_400_000) {
+            let rung = Rung { name: "x".to_owned(), width: width * 2, height: height * 2, max_bitrate_bps: 1_000_000 };
+            let plan = planned(&SourceFacts { duration_ms, ..samples::facts() }, &[rung]);
+            let sizes = |value: &Value| (value["width"].as_u64(), value["height"].as_u64());
+            for output in outputs(&plan.settings, 2) {
+                let (Some(width), Some(height)) = sizes(&output["videoDescription"]) else { panic!("sizes are numbers") };
+                prop_assert_eq!((width % 2, height % 2), (0, 0));
+                prop_assert!(width > 0 && height > 0);
+            }
+        }
+    }
+}
