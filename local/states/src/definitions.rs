@@ -45,34 +45,50 @@ pub(crate) fn unsupported(definition: &str, services: &dyn ServiceCaller) -> Vec
     findings
 }
 
+/// As [`unsupported`], for the definition of one state or of a machine, as TestState takes either.
+pub(crate) fn unsupported_in_state(definition: &str, services: &dyn ServiceCaller) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    match serde_json::from_str(definition) {
+        Ok(Value::Object(machine)) if machine.contains_key("States") => walk(&machine, "", services, &mut findings),
+        Ok(Value::Object(state)) => visit(&state, "", services, &mut findings),
+        _ => {}
+    }
+    findings
+}
+
 /// Visits the states of a machine, a branch, or an item processor.
 fn walk(machine: &Map<String, Value>, path: &str, services: &dyn ServiceCaller, findings: &mut Vec<Diagnostic>) {
     let Some(Value::Object(states)) = machine.get("States") else { return };
     for (name, state) in states {
-        let Value::Object(state) = state else { continue };
-        let path = format!("{path}/States/{name}");
-        if let Some(resource) = state.get("Resource").and_then(Value::as_str)
-            && Resource::parse(resource).is_ok_and(|resource| !tasks::supported(services, &resource))
+        if let Value::Object(state) = state {
+            visit(state, &format!("{path}/States/{name}"), services, findings);
+        }
+    }
+}
+
+/// Visits one state and those inside it.
+fn visit(state: &Map<String, Value>, path: &str, services: &dyn ServiceCaller, findings: &mut Vec<Diagnostic>) {
+    if let Some(resource) = state.get("Resource").and_then(Value::as_str)
+        && Resource::parse(resource).is_ok_and(|resource| !tasks::supported(services, &resource))
+    {
+        findings.push(finding(resource, format!("{path}/Resource")));
+    }
+    for field in ["ItemReader", "ResultWriter"] {
+        if let Some(resource) = state.get(field).and_then(|field| field.get("Resource")).and_then(Value::as_str)
+            && !MAP_RESOURCES.contains(&resource)
         {
-            findings.push(finding(resource, format!("{path}/Resource")));
+            findings.push(finding(resource, format!("{path}/{field}/Resource")));
         }
-        for field in ["ItemReader", "ResultWriter"] {
-            if let Some(resource) = state.get(field).and_then(|field| field.get("Resource")).and_then(Value::as_str)
-                && !MAP_RESOURCES.contains(&resource)
-            {
-                findings.push(finding(resource, format!("{path}/{field}/Resource")));
-            }
+    }
+    for field in ["ItemProcessor", "Iterator"] {
+        if let Some(Value::Object(processor)) = state.get(field) {
+            walk(processor, &format!("{path}/{field}"), services, findings);
         }
-        for field in ["ItemProcessor", "Iterator"] {
-            if let Some(Value::Object(processor)) = state.get(field) {
-                walk(processor, &format!("{path}/{field}"), services, findings);
-            }
-        }
-        if let Some(Value::Array(branches)) = state.get("Branches") {
-            for (index, branch) in branches.iter().enumerate() {
-                if let Value::Object(branch) = branch {
-                    walk(branch, &format!("{path}/Branches[{index}]"), services, findings);
-                }
+    }
+    if let Some(Value::Array(branches)) = state.get("Branches") {
+        for (index, branch) in branches.iter().enumerate() {
+            if let Value::Object(branch) = branch {
+                walk(branch, &format!("{path}/Branches/{index}"), services, findings);
             }
         }
     }

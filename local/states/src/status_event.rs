@@ -44,10 +44,19 @@ struct DataDetails {
     included: bool,
 }
 
-/// The event for the status that `execution` has now.
-pub(crate) fn of(context: &Context, execution: &Execution, at: UnixMillis) -> Event {
+/// The event that tells that `execution` runs. It may already have ended again: a step may hold its whole life.
+pub(crate) fn running(context: &Context, execution: &Execution, at: UnixMillis) -> Event {
+    build(context, execution, None, at)
+}
+
+/// The event that tells how `execution` ended.
+pub(crate) fn ended(context: &Context, execution: &Execution, outcome: &Outcome, at: UnixMillis) -> Event {
+    build(context, execution, Some(outcome), at)
+}
+
+fn build(context: &Context, execution: &Execution, outcome: Option<&Outcome>, at: UnixMillis) -> Event {
     let info = execution.info();
-    let (output, error, cause) = match execution.outcome() {
+    let (output, error, cause) = match outcome {
         None => (None, None, None),
         Some(Outcome::Succeeded { output }) => (Some(output.text()), None, None),
         Some(
@@ -57,16 +66,11 @@ pub(crate) fn of(context: &Context, execution: &Execution, at: UnixMillis) -> Ev
     let input = execution.input().text();
     let output_fits = output.is_none_or(|output| output.len() <= DATA_BYTES_MAX);
     let input_fits = input.len() + output.filter(|_| output_fits).map_or(0, str::len) <= DATA_BYTES_MAX;
-    let status = execution.status();
+    let status = outcome.map_or(ExecutionStatus::Running, Outcome::status);
+    let stopped_at = execution.ended_at().filter(|_| outcome.is_some());
     let started_at = execution.started_at().unwrap_or(at);
     let redrive = redrive::status(
-        &Facts {
-            status,
-            started_at,
-            stopped_at: execution.ended_at(),
-            event_count: execution.event_count(),
-            by_map_run: false,
-        },
+        &Facts { status, started_at, stopped_at, event_count: execution.event_count(), by_map_run: false },
         at,
     );
     let detail = Detail {
@@ -75,7 +79,7 @@ pub(crate) fn of(context: &Context, execution: &Execution, at: UnixMillis) -> Ev
         name: &info.name,
         status: status.as_str(),
         start_date: started_at.0,
-        stop_date: execution.ended_at().filter(|_| status != ExecutionStatus::Running).map(|at| at.0),
+        stop_date: stopped_at.map(|at| at.0),
         input: Some(input).filter(|_| input_fits),
         output: output.filter(|_| output_fits),
         state_machine_version_arn: info.version_arn.as_deref(),

@@ -202,12 +202,12 @@ impl LiveExecution {
         if let Some(new) = starting {
             step.inserted = Some(new);
             *status_changed = true;
-            self.tell_bus(context, &mut step.change, at);
+            step.change.events.push(status_event::running(context, &self.execution, at));
         }
         if let Some(token) = redrive_token {
             step.change.redrive_token = token.map(|token| (token, at));
             *status_changed = true;
-            self.tell_bus(context, &mut step.change, at);
+            step.change.events.push(status_event::running(context, &self.execution, at));
         }
         for command in commands {
             if self.carry_out(context, &mut step.change, command, at) {
@@ -239,7 +239,7 @@ impl LiveExecution {
                 change.then.push(Work::RedriveMapRun { arn: map_run_arn, task });
             }
             Command::Finish(outcome) => {
-                self.tell_bus(context, change, at);
+                change.events.push(status_event::ended(context, &self.execution, &outcome, at));
                 if let Some((run, index)) = self.map_run {
                     let execution_arn = self.context.execution_arn.clone();
                     let event = MapRunEvent::ChildFinished { index, execution_arn, outcome };
@@ -308,10 +308,6 @@ impl LiveExecution {
         for (task, arn) in self.execution.pending_map_runs() {
             change.then.push(Work::RedriveMapRun { arn: arn.to_owned(), task });
         }
-    }
-
-    fn tell_bus(&self, context: &Context, change: &mut Change, at: UnixMillis) {
-        change.events.push(status_event::of(context, &self.execution, at));
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, Error> {

@@ -26,12 +26,12 @@ async fn a_failure_is_an_answer_too() {
 #[tokio::test]
 async fn branches_run_side_by_side_and_waits_pass() {
     let home = std::sync::Arc::new(Home::new());
-    let branch = |state| json!({"StartAt": "S", "States": {"S": state}});
+    let branch = |name: &str, state: serde_json::Value| json!({"StartAt": name, "States": {name: state}});
     let mut call = function_task("f");
     call["End"] = json!(true);
     let parallel = json!({
         "Type": "Parallel",
-        "Branches": [branch(call), branch(json!({"Type": "Wait", "Seconds": 10, "End": true}))],
+        "Branches": [branch("Call", call), branch("Rest", json!({"Type": "Wait", "Seconds": 10, "End": true}))],
     });
     let machine = home.machine_of("EXPRESS", "both", one(parallel)).await;
     let running = {

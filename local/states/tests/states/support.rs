@@ -202,6 +202,12 @@ impl Home {
     }
 
     pub(crate) fn start(&mut self) {
+        self.open_idle();
+        self.running = Some(tokio::spawn(Arc::clone(self.states()).run()));
+    }
+
+    /// Opens the service without running it: it answers, and nothing moves.
+    pub(crate) fn open_idle(&mut self) {
         let config = Config {
             directory: self.directory.path().to_owned(),
             account: Account::default(),
@@ -213,9 +219,7 @@ impl Home {
             services: Arc::new(FakeServices),
             authorizer: Arc::clone(&self.authorizer) as _,
         };
-        let states = States::open(config).unwrap();
-        self.running = Some(tokio::spawn(Arc::clone(&states).run()));
-        self.states = Some(states);
+        self.states = Some(States::open(config).unwrap());
     }
 
     /// Ends the service as a crash would: nothing is finished, nothing is told to anybody.
