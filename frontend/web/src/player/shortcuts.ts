@@ -19,14 +19,36 @@ export interface Key {
   metaKey: boolean;
 }
 
+/** What has the focus when a key is pressed. */
+export type Focus = "field" | "menu" | "menu button" | "slider" | "button" | "link" | "player" | "page";
+
+const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "Home", "End"];
+
+/** Keys that keep their own meaning, by what has the focus. Up and down scroll the page unless the player has it. */
+const KEPT: Record<Exclude<Focus, "field">, readonly string[]> = {
+  menu: [...ARROWS, " "],
+  "menu button": ["ArrowUp", "ArrowDown", " "],
+  slider: ARROWS,
+  button: [" "],
+  // A button or link of the page around the player.
+  link: ["ArrowUp", "ArrowDown", "Home", "End", " "],
+  player: [],
+  page: ["ArrowUp", "ArrowDown", "Home", "End"],
+};
+
+/** Whether the key belongs to what has the focus rather than to the player. */
+export function isKept(focus: Focus, key: string): boolean {
+  return focus === "field" || KEPT[focus].includes(key);
+}
+
 /** The map as the help shows it. */
 export const HELP: readonly [keys: readonly string[], words: string][] = [
   [["Space", "k"], "Play or pause"],
   [["←", "→"], "5 seconds back or on"],
   [["j", "l"], "10 seconds back or on"],
   [["0", "…", "9"], "Go to that tenth of the video"],
-  [["Home", "End"], "Go to the start or the end"],
-  [["↑", "↓"], "Volume"],
+  [["Home", "End"], "Go to the start or the end, with the focus on the player"],
+  [["↑", "↓"], "Volume, with the focus on the player"],
   [["m"], "Mute"],
   [["<", ">"], "Slower or faster"],
   [[",", "."], "Frame by frame, when paused"],

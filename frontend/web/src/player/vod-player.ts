@@ -19,7 +19,7 @@ import "./theatre-button";
 import { DoubleTap } from "./double-tap";
 import { prefer, preferences } from "./preferences";
 import { recallPosition, rememberPosition } from "./resume";
-import { type Command, commandFor } from "./shortcuts";
+import { type Command, commandFor, type Focus, isKept } from "./shortcuts";
 import { attachStoryboard } from "./storyboard-preview";
 
 type Player = ReturnType<typeof videojs>;
@@ -85,8 +85,9 @@ export class VodPlayer extends HTMLElement {
     if (storyboard) player.ready(() => this.#detach.push(attachStoryboard(player, storyboard)));
 
     const onKey = (event: KeyboardEvent) => this.#onKey(event);
-    document.addEventListener("keydown", onKey);
-    this.#detach.push(() => document.removeEventListener("keydown", onKey));
+    // While the event goes down: on its way up video.js stops every key that was pressed on one of its controls.
+    document.addEventListener("keydown", onKey, { capture: true });
+    this.#detach.push(() => document.removeEventListener("keydown", onKey, { capture: true }));
     video.addEventListener("pointerup", (event) => this.#onTap(event));
 
     this.#open(this.#startSeconds());
@@ -219,9 +220,20 @@ export class VodPlayer extends HTMLElement {
   }
 
   #onKey(event: KeyboardEvent): void {
-    if (event.defaultPrevented || preferences().shortcutsOff || belongsElsewhere(event)) return;
+    if (preferences().shortcutsOff || isKept(this.#focusOf(event.target), event.key)) return;
     const command = commandFor(event);
     if (command && this.#run(command)) event.preventDefault();
+  }
+
+  #focusOf(target: EventTarget | null): Focus {
+    if (!(target instanceof Element)) return "page";
+    const is = (selector: string) => target.closest(selector) !== null;
+    if (is("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return "field";
+    if (is("[role=menu], .vjs-menu")) return "menu";
+    if (is("[aria-haspopup]")) return "menu button";
+    if (is("[role=slider]")) return "slider";
+    if (is("button, a, summary, [role=button], input")) return this.contains(target) ? "button" : "link";
+    return this.contains(target) ? "player" : "page";
   }
 
   #onTap(event: PointerEvent): void {
@@ -332,14 +344,6 @@ export class VodPlayer extends HTMLElement {
   #tell(type: string, detail?: PlayerErrorDetail): void {
     this.dispatchEvent(new CustomEvent(type, { bubbles: true, detail }));
   }
-}
-
-/** Whether the key is meant for what has the focus: a field, a menu, a dialog, or a button that Space would press. */
-function belongsElsewhere(event: KeyboardEvent): boolean {
-  const target = event.target;
-  if (!(target instanceof Element)) return false;
-  if (target.closest("input, textarea, select, [contenteditable], dialog, [role=menu], .vjs-menu")) return true;
-  return event.key === " " && target.closest("button, a, summary, [role=button]") !== null;
 }
 
 /** What a person reads of a media error: https://html.spec.whatwg.org/multipage/media.html#error-codes */

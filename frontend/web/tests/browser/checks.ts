@@ -12,7 +12,6 @@ export async function watchForComplaints(page: Page, allowed: RegExp[] = []): Pr
   });
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) => {
-      // eslint-disable-next-line no-console
       console.error(
         `policy violated: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
       );

@@ -191,6 +191,27 @@ test.describe("watch", () => {
     await expect(page.locator(".watch.theatre")).toBeVisible();
   });
 
+  test("keys work whatever control has the focus", async ({ page, site }) => {
+    site.videos = ordinaryDay();
+    await page.goto(`${site.origin}/watch.html?v=${videoId(2)}`);
+    await page.locator(".vjs-big-play-button").click();
+    await expectSeconds(page).toBeGreaterThan(0.3);
+    await page.getByRole("button", { name: "Mute" }).focus();
+    await page.keyboard.press("k");
+    await expectPaused(page).toBe(true);
+    await page.keyboard.press("End");
+    await expectSeconds(page).toBeGreaterThan(23);
+    // The seek bar keeps its own keys.
+    await page.getByRole("slider", { name: "Progress Bar" }).focus();
+    await page.keyboard.press("Home");
+    await expectSeconds(page).toBeLessThan(1);
+    // The search field keeps all of them.
+    await page.keyboard.press("/");
+    await page.keyboard.type("k l");
+    await expect(page.getByRole("searchbox")).toHaveValue("k l");
+    await expectPaused(page).toBe(true);
+  });
+
   test("the link at this time is copied", async ({ page, site, context }) => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     site.videos = ordinaryDay();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { sitePath } from "../../src/api/site-path";
 import { DoubleTap } from "../../src/player/double-tap";
 import { parsePositions, withPosition } from "../../src/player/resume";
-import { commandFor } from "../../src/player/shortcuts";
+import { commandFor, isKept } from "../../src/player/shortcuts";
 import { frameAt, parseStoryboard } from "../../src/player/storyboard";
 import { stateWords } from "../../src/progress/state-words";
 import { progressWords } from "../../src/progress/words";
@@ -24,6 +24,26 @@ describe("shortcuts", () => {
     ["x", "KeyX", undefined],
     ["Escape", "Escape", undefined],
   ])("%j (%s)", (key, code, expected) => expect(commandFor({ key, code, ...plain })).toEqual(expected));
+
+  test.each([
+    ["field", "k", true],
+    ["menu", "ArrowDown", true],
+    ["menu", " ", true],
+    ["menu", "k", false],
+    ["menu button", "ArrowUp", true],
+    ["menu button", "ArrowLeft", false],
+    ["slider", "End", true],
+    ["slider", "m", false],
+    ["button", " ", true],
+    ["button", "ArrowUp", false],
+    ["link", "ArrowUp", true],
+    ["player", " ", false],
+    ["page", "ArrowDown", true],
+    ["page", " ", false],
+    ["page", "ArrowLeft", false],
+  ] as const)("with the focus on a %s, %j is kept: %s", (focus, key, expected) => {
+    expect(isKept(focus, key)).toBe(expected);
+  });
 
   test.each(["ctrlKey", "altKey", "metaKey"] as const)("%s belongs to the browser", (modifier) =>
     expect(commandFor({ key: "k", code: "KeyK", ...plain, [modifier]: true })).toBeUndefined(),
