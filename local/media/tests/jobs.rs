@@ -198,7 +198,7 @@ async fn shapes_and_rates() {
     let lying = home.directory.path().join("lying.mp4");
     ffmpeg(&format!("-y -f lavfi -i testsrc2=s=640x360:r=30:d=2 -c:v libx264 {}", lying.display()));
     let turned = home.directory.path().join("turned.mp4");
-    ffmpeg(&format!("-y -i {} -c copy -metadata:s:v rotate=90 {}", lying.display(), turned.display()));
+    ffmpeg(&format!("-y -i {} -c copy -metadata:s:v rotate=270 {}", lying.display(), turned.display()));
     home.put_path("uploads", "phone.mp4", &turned);
     let probe = json!({"inputFiles": [{"fileUrl": "s3://uploads/phone.mp4"}]});
     let (_, answer) = home.call(Method::POST, "probe", Some(probe)).await;

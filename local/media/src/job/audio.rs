@@ -120,8 +120,9 @@ pub(crate) struct AudioNormalization {
     _correction_gate_level: Option<Exactly<-70>>,
     #[serde(rename = "loudnessLogging")]
     _loudness_logging: Option<DontLog>,
+    /// What is measured shows in the log alone, and there is none.
     #[serde(rename = "peakCalculation")]
-    _peak_calculation: Option<Nothing>,
+    _peak_calculation: Option<PeakCalculation>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -142,6 +143,13 @@ pub(crate) enum NormalizationControl {
     #[default]
     CorrectAudio,
     MeasureOnly,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum PeakCalculation {
+    TruePeak,
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]

@@ -177,9 +177,13 @@ fn preamble() -> Vec<String> {
     ])
 }
 
+/// Pixels of a decoded picture; a stream that claims more is not decoded. Twice what MediaConvert takes (8K).
+const PIXELS_MAX: &str = "67108864";
+
 /// Opens the source, and nothing but a file of a known container.
 fn source_input() -> Vec<String> {
-    let mut arguments = strings(["-noautorotate", "-protocol_whitelist", crate::source::PROTOCOLS]);
+    let mut arguments = strings(["-noautorotate", "-max_pixels", PIXELS_MAX]);
+    arguments.extend(strings(["-protocol_whitelist", crate::source::PROTOCOLS]));
     arguments.extend(strings(["-format_whitelist", crate::source::INPUT_FORMATS, "-i"]));
     arguments.push(format!("file:{SOURCE_FILE}"));
     arguments

@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    PlanError, PlannedOutput, PlannedVideo,
+    PIXELS_MAX, PlanError, PlannedOutput, PlannedVideo,
     audio::AudioEncode,
     graph::{Graph, NodeId, Source},
     image_file, preamble, source_input, strings, turn, turn_filters, turned,
@@ -103,7 +103,8 @@ impl<'a> Transcode<'a> {
         arguments.extend(source_input());
         for number in 0..images.len() {
             // The only format an image may have is named, so that its bytes decide nothing.
-            arguments.extend(strings(["-protocol_whitelist", crate::source::PROTOCOLS, "-f", "png_pipe", "-i"]));
+            arguments.extend(strings(["-max_pixels", PIXELS_MAX, "-protocol_whitelist", crate::source::PROTOCOLS]));
+            arguments.extend(strings(["-f", "png_pipe", "-i"]));
             arguments.push(format!("file:{}", image_file(number)));
         }
         let (graph, labels) = self.graph(&images);
