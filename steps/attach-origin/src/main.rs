@@ -1,3 +1,6 @@
-//! attach-origin.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(attach_origin::Context::load, attach_origin::handle).await
+}

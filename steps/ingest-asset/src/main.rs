@@ -1,3 +1,6 @@
-//! ingest-asset.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(ingest_asset::Context::load, ingest_asset::handle).await
+}

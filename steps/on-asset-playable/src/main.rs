@@ -1,3 +1,6 @@
-//! on-asset-playable.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(on_asset_playable::Context::load, on_asset_playable::handle).await
+}

@@ -26,7 +26,6 @@ const DOWNLOAD_UP_TO: u32 = 720;
 /// The estimate.
 #[must_use]
 pub fn estimate(facts: &SourceFacts, ladder: &[Rung]) -> CostEstimate {
-    #[expect(clippy::cast_precision_loss, reason = "a day of milliseconds is far below 2^52")]
     let seconds = (facts.duration_ms as f64 / 1000.0).max(BILLED_SECONDS_MIN);
     let speed = if facts.video.frame_rate > FAST_FROM { FAST_FACTOR } else { 1.0 };
     let streams: f64 = ladder.iter().map(size_factor).sum();

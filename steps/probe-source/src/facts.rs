@@ -84,11 +84,7 @@ fn is(track: &Track, track_type: &TrackType) -> bool {
 /// Nothing for a duration that is none: zero, negative, or not a number.
 fn milliseconds(seconds: f64) -> Option<u64> {
     let milliseconds = (seconds * 1000.0).round();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, and the sign was checked"
-    )]
+    // `as` saturates.
     (milliseconds >= 1.0).then_some(milliseconds as u64)
 }
 
