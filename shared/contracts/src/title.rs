@@ -13,7 +13,11 @@ pub fn of(given: Option<&str>, filename: &str) -> String {
         Some((stem, _)) if !stem.is_empty() => stem,
         _ => filename,
     };
-    [given.unwrap_or_default(), stem, UNTITLED].into_iter().map(clean).find(|title| !title.is_empty()).unwrap_or_default()
+    [given.unwrap_or_default(), stem, UNTITLED]
+        .into_iter()
+        .map(clean)
+        .find(|title| !title.is_empty())
+        .unwrap_or_default()
 }
 
 /// One line of printable text: what cannot be seen, or turns the text around it, becomes a space, and spaces never come in

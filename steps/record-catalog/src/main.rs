@@ -1,3 +1,6 @@
-//! record-catalog.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(record_catalog::Context::load, record_catalog::handle).await
+}

@@ -1,3 +1,6 @@
-//! record-failure.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(record_failure::Context::load, record_failure::handle).await
+}

@@ -1,3 +1,6 @@
-//! begin-upload.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(begin_upload::Context::load, begin_upload::respond).await
+}

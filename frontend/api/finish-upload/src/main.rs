@@ -1,3 +1,6 @@
-//! finish-upload.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(finish_upload::Context::load, finish_upload::respond).await
+}

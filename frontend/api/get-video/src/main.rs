@@ -1,3 +1,6 @@
-//! get-video.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(get_video::Context::load, get_video::respond).await
+}

@@ -1,3 +1,6 @@
-//! list-videos.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(list_videos::Context::load, list_videos::respond).await
+}

@@ -1,3 +1,6 @@
-//! sign-parts.
+//! The Lambda of this crate.
 
-fn main() {}
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), vodline_step::StartError> {
+    vodline_step::start(sign_parts::Context::load, sign_parts::respond).await
+}

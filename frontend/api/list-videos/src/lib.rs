@@ -1,0 +1,18 @@
+//! `GET /api/videos`: the catalogue, newest first, page by page.
+
+mod context;
+mod handler;
+
+pub use context::Context;
+pub use handler::{Ports, handle};
+
+use vodline_api_kit::{Request, Response, answer};
+use vodline_step::StepError;
+
+/// Answers a request of API Gateway.
+///
+/// # Errors
+/// Never: what goes wrong is an answer too.
+pub async fn respond(request: Request, ports: &impl Ports) -> Result<Response, StepError> {
+    answer(handle(&request, ports).await)
+}
