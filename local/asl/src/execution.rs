@@ -465,6 +465,7 @@ impl Execution {
         match self.status() {
             ExecutionStatus::Running => Err("Execution is RUNNING and cannot be redriven"),
             ExecutionStatus::Succeeded => Err("Execution is SUCCEEDED and cannot be redriven"),
+            _ if self.info.kind == ExecutionKind::Express => Err("Execution is EXPRESS and cannot be redriven"),
             _ if self.last_event_id >= HISTORY_EVENTS_MAX - 1 => Err("Execution history event limit exceeded"),
             _ if self.started_at.is_some_and(|at| since(at, EXECUTION_SECONDS_MAX)) => {
                 Err("Execution has exceeded the max execution time")

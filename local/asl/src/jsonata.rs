@@ -124,16 +124,6 @@ impl Expression {
         self.uses.variables.iter().map(|name| &**name).collect()
     }
 
-    /// Whether it refers to `$states.result` or `$states.errorOutput`.
-    pub(crate) fn uses_result(&self) -> bool {
-        self.uses.fields.len() < Field::ALL.len() && self.uses.fields.contains(&Field::Result)
-    }
-
-    /// As [`Expression::uses_result`].
-    pub(crate) fn uses_error_output(&self) -> bool {
-        self.uses.fields.len() < Field::ALL.len() && self.uses.fields.contains(&Field::ErrorOutput)
-    }
-
     /// Evaluates the expression.
     pub(crate) fn evaluate(
         &self,
@@ -620,7 +610,7 @@ mod tests {
     fn knows_what_it_uses() {
         let expression = Expression::parse("$states.result.x & $y & $sum($z)").unwrap();
         assert_eq!(expression.variables(), ["sum", "y", "z"]);
-        assert!(expression.uses_result() && !expression.uses_error_output());
+        assert_eq!(expression.uses.fields, [Field::Result]);
     }
 
     #[test]

@@ -234,6 +234,9 @@ struct MapChild {
     input: Payload,
     items: u64,
     status: ChildStatus,
+    /// It has run before.
+    #[serde(default)]
+    is_redriven: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     execution_arn: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -465,7 +468,7 @@ impl MapRun {
 
 impl MapChild {
     fn new(input: Payload, items: u64) -> Self {
-        Self { input, items, status: ChildStatus::Pending, execution_arn: None, outcome: None }
+        Self { input, items, status: ChildStatus::Pending, is_redriven: false, execution_arn: None, outcome: None }
     }
 
     fn succeeded(&self) -> bool {
@@ -476,7 +479,7 @@ impl MapChild {
 /// How to get a child going: Standard children that ran before are redriven.
 fn start(index: usize, child: &MapChild, kind: ExecutionKind) -> MapRunCommand {
     let index = index as u64;
-    if child.execution_arn.is_some() && kind == ExecutionKind::Standard {
+    if child.is_redriven && kind == ExecutionKind::Standard {
         return MapRunCommand::RedriveChild { index };
     }
     MapRunCommand::StartChild { index, input: child.input.clone() }
@@ -521,7 +524,11 @@ pub fn transition(
             run.concurrency = max_concurrency.unwrap_or(run.concurrency);
             run.tolerance.count = tolerated_failure_count.or(run.tolerance.count);
             run.tolerance.percentage = tolerated_failure_percentage.or(run.tolerance.percentage);
-            run.proceed(env, &mut commands);
+            if run.failures_exceed_tolerance() {
+                run.give_up(env, &mut commands);
+            } else {
+                run.proceed(env, &mut commands);
+            }
         }
         MapRunEvent::Stop if is_open => {
             run.stop_children(&mut commands);
@@ -682,16 +689,25 @@ impl MapRun {
         let Some(child) = child.filter(|child| child.status == ChildStatus::Running) else { return };
         child.status = ChildStatus::Ended;
         child.execution_arn = Some(execution_arn);
+        let has_failed = !matches!(outcome, Outcome::Succeeded { .. });
         child.outcome = Some(outcome);
         self.running = self.running.saturating_sub(1);
-        let counts = self.item_counts();
-        let failed = counts.failed + counts.timed_out + counts.aborted;
-        if self.tolerance.is_exceeded(failed, counts.total) {
-            self.stop_children(commands);
-            let cause = "The specified tolerated failure threshold was exceeded".to_owned();
-            return self.fail(ErrorName::ExceedToleratedFailureThreshold, cause, env, commands);
+        // Only a failure can make them too many; counting is not for every one of ten thousand children.
+        if has_failed && self.failures_exceed_tolerance() {
+            return self.give_up(env, commands);
         }
         self.proceed(env, commands);
+    }
+
+    fn failures_exceed_tolerance(&self) -> bool {
+        let counts = self.item_counts();
+        self.tolerance.is_exceeded(counts.failed + counts.timed_out + counts.aborted, counts.total)
+    }
+
+    fn give_up(&mut self, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
+        self.stop_children(commands);
+        let cause = "The specified tolerated failure threshold was exceeded".to_owned();
+        self.fail(ErrorName::ExceedToleratedFailureThreshold, cause, env, commands);
     }
 
     fn stop_children(&mut self, commands: &mut Vec<MapRunCommand>) {
@@ -733,6 +749,7 @@ impl MapRun {
         for child in self.children.iter_mut().filter(|child| !child.succeeded()) {
             if child.status == ChildStatus::Ended {
                 child.status = ChildStatus::PendingRedrive;
+                child.is_redriven = true;
             }
             child.outcome = None;
         }

@@ -132,19 +132,8 @@ impl Engine<'_, '_> {
     pub(super) fn abort(&mut self, id: BranchId) {
         let Some(branch) = self.execution.branches.get(&id) else { return };
         let state = self.state_of(branch);
-        let children: Vec<(usize, BranchId)> = match &branch.stage {
-            Stage::Fork(fork) => fork.children.iter().enumerate().filter_map(running).collect(),
-            _ => Vec::new(),
-        };
         let is_open = !matches!(branch.stage, Stage::Stopped | Stage::StoppedMapRun(_) | Stage::Enter);
-        for (index, child) in children {
-            self.abort(child);
-            if let Kind::Map(_) = state.kind {
-                let details = EventDetails::MapIteration { name: state.name.to_string(), index: index as u64 };
-                self.record_in(child, EventType::MapIterationAborted, details);
-            }
-            self.mark_unsuccessful(id, index, child);
-        }
+        self.abort_running(id, state);
         self.halt(id);
         let event_type = match &state.kind {
             Kind::Task(_) => EventType::TaskStateAborted,
@@ -155,15 +144,6 @@ impl Engine<'_, '_> {
         };
         if is_open {
             self.record_in(id, event_type, EventDetails::None);
-        }
-    }
-
-    fn mark_unsuccessful(&mut self, id: BranchId, index: usize, child: BranchId) {
-        if let Some(Stage::Fork(fork)) = self.execution.branches.get_mut(&id).map(|branch| &mut branch.stage)
-            && let Some(slot) = fork.children.get_mut(index)
-        {
-            *slot = Child::Unsuccessful(child);
-            fork.running = fork.running.saturating_sub(1);
         }
     }
 
@@ -232,13 +212,6 @@ impl Engine<'_, '_> {
                 }
             }
         }
-    }
-}
-
-fn running((index, child): (usize, &Child)) -> Option<(usize, BranchId)> {
-    match child {
-        Child::Running(id) => Some((index, *id)),
-        _ => None,
     }
 }
 

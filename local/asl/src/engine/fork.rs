@@ -135,7 +135,16 @@ impl<'a> Engine<'a, '_> {
             let started = self.record(EventType::MapIterationStarted, details, previous);
             match self.iteration_input(id, state, map, &item) {
                 Ok(input) => self.begin_child(id, index, map.processor, input, started, Some(item)),
-                Err(failure) => return self.fail(id, failure),
+                Err(failure) => {
+                    if let Some(fork) = self.fork_of(id) {
+                        // A redrive begins with this item.
+                        fork.pending.push_front(item.value);
+                    }
+                    if !failure.fatal {
+                        self.abort_running(id, state);
+                    }
+                    return self.fail(id, failure);
+                }
             }
         }
         if self.fork_of(id).is_some_and(|fork| fork.running == 0) {
@@ -241,29 +250,31 @@ impl<'a> Engine<'a, '_> {
         if !fork.tolerance.is_exceeded(failed, total) {
             return self.begin_iterations(id, Some(last_event));
         }
-        let siblings: Vec<(usize, BranchId)> = fork
-            .children
-            .iter()
-            .enumerate()
-            .filter_map(|(index, child)| match child {
-                Child::Running(child) => Some((index, *child)),
-                _ => None,
-            })
-            .collect();
-        for (index, sibling) in siblings {
-            self.abort_child(id, state, index, sibling);
-        }
+        self.abort_running(id, state);
         let failure = Failure::plain(error.error, error.cause);
         self.fail(id, Failure { of_task, heartbeat, ..failure });
     }
 
-    fn abort_child(&mut self, id: BranchId, state: &State, index: usize, child: BranchId) {
-        self.abort(child);
-        if let Kind::Map(_) = state.kind {
-            let details = EventDetails::MapIteration { name: state.name.to_string(), index: index as u64 };
-            self.record_in(child, EventType::MapIterationAborted, details);
+    /// Aborts the children that still run. Their remains stay, for a redrive.
+    pub(super) fn abort_running(&mut self, id: BranchId, state: &State) {
+        let Some(fork) = self.fork_of(id) else { return };
+        let running: Vec<(u64, BranchId)> = fork
+            .children
+            .iter()
+            .zip(0_u64..)
+            .filter_map(|(child, index)| match child {
+                Child::Running(child) => Some((index, *child)),
+                _ => None,
+            })
+            .collect();
+        for (index, child) in running {
+            self.abort(child);
+            if let Kind::Map(_) = state.kind {
+                let details = EventDetails::MapIteration { name: state.name.to_string(), index };
+                self.record_in(child, EventType::MapIterationAborted, details);
+            }
+            self.take_child(id, index, Child::Unsuccessful(child));
         }
-        self.take_child(id, index as u64, Child::Unsuccessful(child));
     }
 
     fn start_map_run(&mut self, id: BranchId, state: &'a State, map: &'a Map) {

@@ -44,6 +44,7 @@ pub fn transition(machine: &StateMachine, execution: &mut Execution, event: Even
         Engine { machine, execution, env, effects: Effects::default(), ready: VecDeque::new(), is_history_full: false };
     engine.handle(event);
     engine.run();
+    engine.end_full_history(BranchId::ROOT);
     engine.effects
 }
 
@@ -86,12 +87,15 @@ impl<'a> Engine<'a, '_> {
                 return;
             }
             self.step(branch);
-            if self.is_history_full && self.execution.outcome.is_none() {
-                let cause =
-                    format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).");
-                let failure = Failure::runtime(cause);
-                self.fail_execution(branch, &failure, false);
-            }
+            self.end_full_history(branch);
+        }
+    }
+
+    /// Fails the execution when its history has no room left.
+    fn end_full_history(&mut self, branch: BranchId) {
+        if self.is_history_full && self.execution.outcome.is_none() {
+            let cause = format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).");
+            self.fail_execution(branch, &Failure::runtime(cause), false);
         }
     }
 

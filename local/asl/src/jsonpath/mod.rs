@@ -73,11 +73,6 @@ impl Path {
         parser::parse(text)
     }
 
-    /// The path that selects the whole input.
-    pub(crate) fn whole_input() -> Self {
-        Self { text: "$".into(), root: Root::Input, segments: Vec::new() }
-    }
-
     /// The text it was parsed from.
     pub(crate) fn text(&self) -> &str {
         &self.text

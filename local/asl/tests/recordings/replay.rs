@@ -25,8 +25,8 @@ pub(crate) fn run(case: &Case) -> Result<Ran, String> {
     let machine = StateMachine::parse_for(&case.definition, kind)
         .map_err(|findings| findings.iter().map(|f| format!("{f}\n")).collect::<String>())?;
     // With tasks, the recorded input has the placeholders that the recorded tasks have.
-    let recorded = &case.events[0]["executionStartedEventDetails"]["input"];
-    let input = if case.class == "selfcontained" { &case.input } else { recorded };
+    let recorded = || &case.events[0]["executionStartedEventDetails"]["input"];
+    let input = if case.class == "selfcontained" { &case.input } else { recorded() };
     let input = match input {
         Value::String(text) => Payload::parse(text).unwrap_or_else(|_| Payload::from(input.clone())),
         other => Payload::from(other.clone()),
