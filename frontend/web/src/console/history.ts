@@ -212,14 +212,14 @@ export class History {
     const culprits = new Set<Visit>();
     if (status === "failed") {
       for (let visit = before.visit ?? before.parent; visit; visit = visit.parent) culprits.add(visit);
-      // A failure without a predecessor among the open states: the last one that reported an error has failed.
+      // A failure without a predecessor among the open states: the one that was entered last has failed.
       const last = this.visits.findLast((visit) => visit.leftAt === undefined);
       if (culprits.size === 0 && last) culprits.add(last);
     }
     for (const visit of this.visits) {
       if (visit.leftAt !== undefined) continue;
-      const isCulprit = culprits.has(visit) || visit.error !== undefined;
-      if (status === "failed" && culprits.has(visit)) {
+      const isCulprit = culprits.has(visit);
+      if (isCulprit) {
         visit.error ??= text(details, "error");
         visit.cause ??= text(details, "cause");
       }
@@ -238,7 +238,7 @@ export class History {
   #close(visit: Visit, event: HistoryEvent, status: VisitStatus): void {
     if (visit.leftAt !== undefined) return;
     visit.leftAt = event.timestamp * 1000;
-    visit.status = status === "aborted" && visit.error !== undefined ? "failed" : status;
+    visit.status = status;
   }
 
   /** A redrive goes on with every state that did not succeed; a Fail state is entered anew. */

@@ -57,6 +57,9 @@ const PART_HEADER = 58;
 const DUMMY_WIDTH = 10;
 /** Between lines that lead back up, at the right side. */
 const LANE_WIDTH = 18;
+/** Lines that lead back up leave and enter beside the others. */
+const BACK_OFFSET = 22;
+const CORNER_RADIUS = 9;
 const ORDER_SWEEPS = 8;
 const PLACE_SWEEPS = 12;
 
@@ -72,6 +75,9 @@ interface Node {
   isDummy: boolean;
 }
 
+/** A piece of a line, from one layer to the next. */
+type Segment = [from: Node, to: Node, kind: Transition["kind"]];
+
 interface Link {
   from: string;
   to: string;
@@ -86,6 +92,10 @@ export function layout(machine: Machine): Drawing {
 function layoutPart(machine: Machine, withTerminals: boolean): Drawing {
   const nodes = new Map<string, Node>();
   for (const state of machine.states) nodes.set(state.name, nodeOf(state));
+  // States of one width stand straight below each other.
+  const plain = [...nodes.values()].filter((node) => !node.inner);
+  const width = Math.max(...plain.map((node) => node.width));
+  for (const node of plain) node.width = width;
   const links = linksOf(machine, nodes);
   if (withTerminals) addTerminals(machine, nodes, links);
 
@@ -222,13 +232,13 @@ function routeLongLinks(
   sequence: readonly string[],
   nodes: Map<string, Node>,
   forward: readonly Link[],
-): { layers: Node[][]; segments: [Node, Node][]; chains: Chain[] } {
+): { layers: Node[][]; segments: Segment[]; chains: Chain[] } {
   const layers: Node[][] = [];
   const put = (node: Node) => {
     (layers[node.layer] ??= []).push(node);
   };
   for (const id of sequence) put(nodes.get(id) as Node);
-  const segments: [Node, Node][] = [];
+  const segments: Segment[] = [];
   const chains: Chain[] = [];
   for (const link of forward) {
     const from = nodes.get(link.from) as Node;
@@ -242,7 +252,7 @@ function routeLongLinks(
     }
     chain.push(to);
     for (let index = 1; index < chain.length; index += 1) {
-      segments.push([chain[index - 1] as Node, chain[index] as Node]);
+      segments.push([chain[index - 1] as Node, chain[index] as Node, link.kind]);
     }
     chains.push({ link, nodes: chain });
   }
@@ -251,7 +261,7 @@ function routeLongLinks(
 }
 
 /** Sweeps down and up, and keeps the order with the fewest crossings that was seen. */
-function orderLayers(layers: Node[][], segments: readonly [Node, Node][]): void {
+function orderLayers(layers: Node[][], segments: readonly Segment[]): void {
   const above = neighbours(segments, 1);
   const below = neighbours(segments, 0);
   let best = layers.map((layer) => [...layer]);
@@ -269,11 +279,11 @@ function orderLayers(layers: Node[][], segments: readonly [Node, Node][]): void 
   for (const [index, layer] of best.entries()) layers[index] = layer;
 }
 
-function neighbours(segments: readonly [Node, Node][], side: 0 | 1): Map<Node, Node[]> {
+function neighbours(segments: readonly Segment[], side: 0 | 1): Map<Node, Node[]> {
   const found = new Map<Node, Node[]>();
   for (const segment of segments) {
     const node = segment[side];
-    const other = segment[1 - side] as Node;
+    const other = segment[side === 0 ? 1 : 0];
     found.set(node, [...(found.get(node) ?? []), other]);
   }
   return found;
@@ -294,13 +304,13 @@ function sortByBarycentre(layer: Node[], position: Map<Node, number>, adjacent: 
   layer.sort((a, b) => (weight.get(a) ?? 0) - (weight.get(b) ?? 0));
 }
 
-function crossings(layers: readonly Node[][], segments: readonly [Node, Node][]): number {
+function crossings(layers: readonly Node[][], segments: readonly Segment[]): number {
   const position = positions(layers);
   let count = 0;
   for (let a = 0; a < segments.length; a += 1) {
-    const [fromA, toA] = segments[a] as [Node, Node];
+    const [fromA, toA] = segments[a] as Segment;
     for (let b = a + 1; b < segments.length; b += 1) {
-      const [fromB, toB] = segments[b] as [Node, Node];
+      const [fromB, toB] = segments[b] as Segment;
       if (fromA.layer !== fromB.layer) continue;
       const top = (position.get(fromA) ?? 0) - (position.get(fromB) ?? 0);
       const bottom = (position.get(toA) ?? 0) - (position.get(toB) ?? 0);
@@ -310,21 +320,38 @@ function crossings(layers: readonly Node[][], segments: readonly [Node, Node][])
   return count;
 }
 
-function place(layers: readonly Node[][], segments: readonly [Node, Node][]): void {
+/** How strongly a line wants to be straight: long ones most, then the plain way on. */
+function stiffness(segment: Segment): number {
+  if (segment[0].isDummy && segment[1].isDummy) return 8;
+  return segment[2] === "next" ? 4 : 1;
+}
+
+function weighted(segments: readonly Segment[], side: 0 | 1): Map<Node, { node: Node; weight: number }[]> {
+  const found = new Map<Node, { node: Node; weight: number }[]>();
+  for (const segment of segments) {
+    const known = found.get(segment[side]) ?? [];
+    found.set(segment[side], [...known, { node: segment[side === 0 ? 1 : 0], weight: stiffness(segment) }]);
+  }
+  return found;
+}
+
+function place(layers: readonly Node[][], segments: readonly Segment[]): void {
   for (const layer of layers)
     spread(
       layer,
       layer.map(() => 0),
     );
-  const above = neighbours(segments, 1);
-  const below = neighbours(segments, 0);
+  const above = weighted(segments, 1);
+  const below = weighted(segments, 0);
   for (let sweep = 0; sweep < PLACE_SWEEPS; sweep += 1) {
     const down = sweep % 2 === 0;
     const adjacent = down ? above : below;
     for (const layer of down ? layers : [...layers].reverse()) {
       const wishes = layer.map((node) => {
         const others = adjacent.get(node);
-        return others ? mean(others.map((other) => other.x)) : node.x;
+        if (!others) return node.x;
+        const total = others.reduce((sum, { weight }) => sum + weight, 0);
+        return others.reduce((sum, { node: other, weight }) => sum + other.x * weight, 0) / total;
       });
       spread(layer, wishes);
     }
@@ -370,48 +397,56 @@ function draw(
   const right = Math.max(...all.map((node) => node.x + node.width / 2));
   for (const node of all) node.x -= left;
 
+  // Lines that lead back up run between the layers, also below the last and above the first.
+  const margin = back.length > 0 ? LAYER_GAP / 2 : 0;
   const tops: number[] = [];
-  const heights = layers.map((layer) => Math.max(0, ...layer.map((node) => node.height)));
-  let y = 0;
-  for (const height of heights) {
+  const bottoms: number[] = [];
+  let y = margin;
+  for (const layer of layers) {
     tops.push(y);
-    y += height + LAYER_GAP;
+    bottoms.push(y + Math.max(0, ...layer.map((node) => node.height)));
+    y = (bottoms.at(-1) ?? y) + LAYER_GAP;
   }
-  const top = (node: Node) => (tops[node.layer] ?? 0) + ((heights[node.layer] ?? 0) - node.height) / 2;
+  const topOf = (node: Node) => tops[node.layer] ?? 0;
+  const bottomOf = (node: Node) => bottoms[node.layer] ?? 0;
 
   const drawing: Drawing = {
     width: right - left + (back.length > 0 ? LANE_WIDTH * (back.length + 1) : 0),
-    height: Math.max(0, y - LAYER_GAP),
+    height: (bottoms.at(-1) ?? 0) + margin,
     boxes: [],
     edges: [],
   };
   for (const node of nodes.values()) {
     const x = node.x - node.width / 2;
     const { id, width, height, state, inner } = node;
-    drawing.boxes.push({ id, x, y: top(node), width, height, state, container: inner !== undefined });
-    if (inner) append(drawing, inner, x + (width - inner.width) / 2, top(node) + PART_HEADER);
+    drawing.boxes.push({ id, x, y: topOf(node), width, height, state, container: inner !== undefined });
+    if (inner) append(drawing, inner, x + (width - inner.width) / 2, topOf(node) + PART_HEADER);
   }
   for (const { link, nodes: chain } of chains) {
     const points = chain.flatMap((node, index): [number, number][] => {
-      // A dummy crosses its whole layer, so that the line keeps clear of taller neighbours.
-      const first = tops[node.layer] ?? 0;
-      if (node.isDummy)
-        return [
-          [node.x, first],
-          [node.x, first + (heights[node.layer] ?? 0)],
-        ];
-      return [[node.x, index === 0 ? top(node) + node.height : top(node)]];
+      const enters: [number, number] = [node.x, topOf(node)];
+      if (index === chain.length - 1) return [enters];
+      // Straight down to the end of the layer first, to keep clear of taller neighbours.
+      const leaves: [number, number] = [node.x, bottomOf(node)];
+      return index === 0 ? [[node.x, topOf(node) + node.height], leaves] : [enters, leaves];
     });
     drawing.edges.push({ ...link, path: downwards(points) });
   }
   for (const [lane, link] of back.entries()) {
     const from = nodes.get(link.from) as Node;
     const to = nodes.get(link.to) as Node;
-    const x = right - left + LANE_WIDTH * (lane + 1);
-    const start: [number, number] = [from.x + from.width / 2, top(from) + from.height / 2];
-    // A state that leads to itself leaves and enters at different heights.
-    const end: [number, number] = [to.x + to.width / 2, top(to) + to.height / (from === to ? 5 : 2)];
-    drawing.edges.push({ ...link, path: around(start, end, x) });
+    const laneX = right - left + LANE_WIDTH * (lane + 1);
+    const under = bottomOf(from) + LAYER_GAP / 2;
+    const over = topOf(to) - LAYER_GAP / 2;
+    const path = angular([
+      [from.x + BACK_OFFSET, topOf(from) + from.height],
+      [from.x + BACK_OFFSET, under],
+      [laneX, under],
+      [laneX, over],
+      [to.x + BACK_OFFSET, over],
+      [to.x + BACK_OFFSET, topOf(to)],
+    ]);
+    drawing.edges.push({ ...link, path });
   }
   return drawing;
 }
@@ -432,18 +467,23 @@ function downwards(points: readonly [number, number][]): string {
   return path;
 }
 
-/** A line that leaves to the right, goes up (or down) at `x`, and comes back from the right. */
-function around(start: [number, number], end: [number, number], x: number): string {
-  const bend = LANE_WIDTH / 2;
-  const up = end[1] < start[1] ? -1 : 1;
-  return [
-    `M${pair(start)}`,
-    `L${pair([x - bend, start[1]])}`,
-    `Q${pair([x, start[1]])} ${pair([x, start[1] + up * bend])}`,
-    `L${pair([x, end[1] - up * bend])}`,
-    `Q${pair([x, end[1]])} ${pair([x - bend, end[1]])}`,
-    `L${pair(end)}`,
-  ].join("");
+/** A line of horizontal and vertical pieces, with round corners. */
+function angular(points: readonly [number, number][]): string {
+  let path = "";
+  for (const [index, point] of points.entries()) {
+    const before = points[index - 1];
+    const after = points[index + 1];
+    if (!before) path += `M${pair(point)}`;
+    else if (!after) path += `L${pair(point)}`;
+    else path += `L${pair(towards(point, before))}Q${pair(point)} ${pair(towards(point, after))}`;
+  }
+  return path;
+}
+
+/** The point a corner's radius away, or half way if it is nearer. */
+function towards([x, y]: [number, number], [toX, toY]: [number, number]): [number, number] {
+  const step = (from: number, to: number) => Math.sign(to - from) * Math.min(CORNER_RADIUS, Math.abs(to - from) / 2);
+  return [x + step(x, toX), y + step(y, toY)];
 }
 
 function pair([x, y]: [number, number]): string {

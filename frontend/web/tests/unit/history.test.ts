@@ -209,6 +209,18 @@ describe("how states end", () => {
     check(recorder, [`Pause: ${status}`]);
   });
 
+  test("a stop between two attempts is a stop", () => {
+    const recorder = new Recorder();
+    const cursor = recorder.start({});
+    recorder.enter(cursor, "Task", "A");
+    recorder.begin(cursor);
+    recorder.fail(cursor, "Boom", "it went off");
+    recorder.add(cursor, "TaskStateAborted");
+    recorder.add(cursor, "ExecutionAborted");
+    const [visit] = check(recorder, ["A: aborted"]);
+    expect(visit?.error).toBe("Boom");
+  });
+
   test("a failing branch aborts the others", () => {
     const recorder = new Recorder();
     const cursor = recorder.start({});

@@ -78,6 +78,7 @@ function Details({ visit, type, now }: { visit: Visit | undefined; type: string 
       {visit.error !== undefined && (
         <div class={`notice ${visit.status === "caught" ? "caught" : "failed"}`}>
           <div>
+            {visit.status === "running" && <p>The last attempt failed, and it may be tried again:</p>}
             <strong class="mono">{visit.error}</strong>
             {visit.cause !== undefined && <p class="cause">{causeWords(visit.cause)}</p>}
           </div>
