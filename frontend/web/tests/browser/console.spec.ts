@@ -204,6 +204,8 @@ test.describe("execution", () => {
     await page.goto(home.address(`execution.html?arn=${encodeURIComponent(kept.execution.executionArn)}`));
     await state(page, "AdmitUpload").focus();
     await page.keyboard.press("ArrowDown");
+    await expect(state(page, "ProbeSource")).toBeFocused();
+    await page.keyboard.press("ArrowLeft");
     await expect(state(page, "AlreadyAdmitted")).toBeFocused();
     await page.keyboard.press("ArrowRight");
     await expect(state(page, "ProbeSource")).toBeFocused();
