@@ -8,8 +8,8 @@ use vodline_core::{Arn, AwsError, Principal, Request, Response, StoreError};
 use crate::{
     model::{
         self, Asset, Authorization, CreateAsset, CreatePackagingConfiguration, CreatePackagingGroup, EgressEndpoint,
-        PackagingConfiguration, PackagingGroup, SERVICE, Status, TagResource, Tags, UpdatePackagingGroup, check_id,
-        check_tags, not_found, quota_exceeded, unprocessable,
+        Package, PackagingConfiguration, PackagingGroup, SERVICE, Status, TagResource, Tags, UpdatePackagingGroup,
+        check_id, check_tags, not_found, quota_exceeded, unprocessable,
     },
     service::Packager,
     table::{self, AssetRow, ConfigurationRow, EndpointRow, GroupRow, Kind},
@@ -167,18 +167,7 @@ impl Packager {
         check_id(&input.id)?;
         check_tags(&input.tags)?;
         request.authorize("mediapackage-vod:CreatePackagingConfiguration", &self.configuration_arn(&input.id))?;
-        let others = [
-            ("cmafPackage", input.cmaf_package.is_some()),
-            ("dashPackage", input.dash_package.is_some()),
-            ("mssPackage", input.mss_package.is_some()),
-        ];
-        if let Some((path, _)) = others.into_iter().find(|(_, present)| *present) {
-            return Err(AwsError::unsupported_field(SERVICE, "CreatePackagingConfiguration", path));
-        }
-        let package = input
-            .hls_package
-            .ok_or_else(|| unprocessable("a packaging configuration needs one package, such as hlsPackage"))?;
-        package.check()?;
+        let package = input.package()?;
         let row = ConfigurationRow {
             id: input.id,
             group_id: input.packaging_group_id,
@@ -230,10 +219,18 @@ impl Packager {
     }
 
     fn configuration_shape(&self, row: ConfigurationRow) -> PackagingConfiguration {
+        let (mut hls_package, mut cmaf_package, mut dash_package) = (None, None, None);
+        match row.package {
+            Package::Hls(package) => hls_package = Some(package),
+            Package::Cmaf(package) => cmaf_package = Some(package),
+            Package::Dash(package) => dash_package = Some(package),
+        }
         PackagingConfiguration {
             arn: self.configuration_arn(&row.id),
+            cmaf_package,
             created_at: row.created_at,
-            hls_package: row.package,
+            dash_package,
+            hls_package,
             id: row.id,
             packaging_group_id: row.group_id,
             tags: row.tags,
@@ -342,8 +339,8 @@ impl Packager {
         endpoint: &EndpointRow,
         configuration: &ConfigurationRow,
     ) -> String {
-        let manifest = configuration.package.manifest().name();
-        format!("https://{}/out/v1/{}/{manifest}.m3u8", self.egress_domain(&group.host), endpoint.path)
+        let manifest = configuration.package.manifest_file();
+        format!("https://{}/out/v1/{}/{manifest}", self.egress_domain(&group.host), endpoint.path)
     }
 
     fn asset_shape(&self, row: AssetRow, egress_endpoints: Option<Vec<EgressEndpoint>>) -> Asset {

@@ -192,12 +192,87 @@ impl<'a> Bits<'a> {
     }
 }
 
-/// The codec of an AAC stream from its first ADTS header (ISO/IEC 13818-7, 6.2), such as `mp4a.40.2`.
-pub(crate) fn adts_codec(bytes: &[u8]) -> Result<String, &'static str> {
-    match bytes {
-        [0xff, second, third, ..] if second & 0xf6 == 0xf0 => Ok(format!("mp4a.40.{}", (third >> 6) + 1)),
-        _ => Err("the sound does not begin with an ADTS header"),
+/// A parameter set of this `nal_unit_type` (7 sequence, 8 picture), without the zeros that may follow a unit.
+pub(crate) fn parameter_set(unit: &[u8], nal_unit_type: u8) -> Option<&[u8]> {
+    (unit.first()? & 0x1f == nal_unit_type).then(|| without_trailing_zeros(unit))
+}
+
+/// A unit without the zeros before the next start code; no unit ends in a zero (7.4.1).
+pub(crate) fn without_trailing_zeros(unit: &[u8]) -> &[u8] {
+    let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+    &unit[..end]
+}
+
+/// Samples in a frame of AAC-LC.
+pub(crate) const AAC_FRAME_SAMPLES: u64 = 1024;
+
+/// What an ADTS header says of an AAC stream (ISO/IEC 13818-7, 6.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AudioParameters {
+    /// RFC 6381, such as `mp4a.40.2`.
+    pub codec: String,
+    pub sample_rate: u32,
+    pub channels: u8,
+    /// The AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
+    pub config: [u8; 2],
+}
+
+/// Sampling frequencies by their index (ISO/IEC 14496-3, table 1.18).
+const SAMPLE_RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+
+/// The parameters of an AAC stream from its first ADTS header.
+pub(crate) fn adts_parameters(bytes: &[u8]) -> Result<AudioParameters, &'static str> {
+    let header = adts_header(bytes)?;
+    let object_type = (header[2] >> 6) + 1;
+    let rate_index = header[2] >> 2 & 0x0f;
+    let channels = (header[2] & 1) << 2 | header[3] >> 6;
+    let sample_rate =
+        *SAMPLE_RATES.get(usize::from(rate_index)).ok_or("the sound has an unknown sampling frequency")?;
+    if channels == 0 {
+        return Err("the sound's channels are not in its ADTS header");
     }
+    let config = u16::from(object_type) << 11 | u16::from(rate_index) << 7 | u16::from(channels) << 3;
+    Ok(AudioParameters {
+        codec: format!("mp4a.40.{object_type}"),
+        sample_rate,
+        // Configuration 7 means eight channels.
+        channels: if channels == 7 { 8 } else { channels },
+        config: config.to_be_bytes(),
+    })
+}
+
+fn adts_header(bytes: &[u8]) -> Result<&[u8; 7], &'static str> {
+    match bytes.first_chunk::<7>() {
+        Some(header) if header[0] == 0xff && header[1] & 0xf6 == 0xf0 => Ok(header),
+        _ => Err("the sound does not consist of ADTS frames"),
+    }
+}
+
+/// The frames of an ADTS stream, without their headers.
+pub(crate) fn adts_frames(mut bytes: &[u8]) -> impl Iterator<Item = Result<&[u8], &'static str>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let frame = take_adts_frame(&mut bytes);
+        if frame.is_err() {
+            bytes = &[];
+        }
+        Some(frame)
+    })
+}
+
+fn take_adts_frame<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], &'static str> {
+    let header = adts_header(bytes)?;
+    let header_bytes = if header[1] & 1 == 1 { 7 } else { 9 };
+    let length = usize::from(header[3] & 3) << 11 | usize::from(header[4]) << 3 | usize::from(header[5] >> 5);
+    if header[6] & 3 != 0 {
+        return Err("an ADTS frame holds several blocks");
+    }
+    let frame = bytes.get(header_bytes..length).ok_or("an ADTS frame is cut short")?;
+    *bytes = &bytes[length..];
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -239,9 +314,18 @@ mod tests {
     }
 
     #[test]
-    fn adts_names_its_profile() {
-        assert_eq!(adts_codec(&[0xff, 0xf1, 0x4c, 0x80]).as_deref(), Ok("mp4a.40.2"));
-        assert!(adts_codec(&[0x00, 0xf1, 0x4c]).is_err());
+    fn adts_headers_are_read() {
+        // AAC-LC, 48 kHz, stereo, a frame of 10 bytes.
+        let frame = [0xff, 0xf1, 0x4c, 0x80, 0x01, 0x5f, 0xfc, 1, 2, 3];
+        let parameters = adts_parameters(&frame).ok();
+        let expected =
+            AudioParameters { codec: "mp4a.40.2".into(), sample_rate: 48_000, channels: 2, config: [0x11, 0x90] };
+        assert_eq!(parameters, Some(expected));
+        let two = [frame, frame].concat();
+        let frames: Vec<_> = adts_frames(&two).collect();
+        assert_eq!(frames, [Ok(&[1, 2, 3][..]), Ok(&[1, 2, 3][..])]);
+        assert_eq!(adts_frames(&two[..18]).last(), Some(Err("an ADTS frame is cut short")));
+        assert!(adts_parameters(&[0; 9]).is_err());
     }
 
     proptest! {
@@ -250,6 +334,14 @@ mod tests {
             unit[0] = 0x67;
             let _ = sequence_parameters(&unit);
             let _ = NalUnits::new(&unit).count();
+        }
+
+        #[test]
+        fn hostile_sound_never_panics(mut bytes in proptest::collection::vec(any::<u8>(), 2..64)) {
+            bytes[0] = 0xff;
+            bytes[1] = 0xf1;
+            let _ = adts_parameters(&bytes);
+            let _ = adts_frames(&bytes).count();
         }
     }
 }

@@ -19,9 +19,10 @@ use vodline_core::{OriginBody, OriginRequest, OriginResponse, StoreError};
 
 use crate::{
     authorization,
-    facts::{Facts, Rendition},
-    hls::{self, Name, Output},
+    cmaf::Track,
+    facts::{Facts, Kind, Rendition},
     model::Status,
+    presentation::{self, Content, Name, Output},
     service::Packager,
     source,
     table::{AssetRow, ConfigurationRow, EndpointRow, GroupRow},
@@ -37,9 +38,13 @@ const PLAYLIST_CACHE_CONTROL: &str = "max-age=86400";
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const TRANSPORT_STREAM_TYPE: &str = "video/mp2t";
 const SUBTITLES_TYPE: &str = "text/vtt";
+const DASH_TYPE: &str = "application/dash+xml";
+const VIDEO_TYPE: &str = "video/mp4";
+const AUDIO_TYPE: &str = "audio/mp4";
 
 /// An endpoint with everything written.
 struct Ready {
+    /// The file name of the manifest.
     manifest: String,
     facts: Facts,
     parent: Bytes,
@@ -50,11 +55,10 @@ struct Ready {
 }
 
 struct ReadyStream {
-    rendition: usize,
     number: usize,
-    media: Bytes,
+    media: Option<Bytes>,
     key_frames: Option<Bytes>,
-    outputs: Vec<Output>,
+    content: Content,
 }
 
 /// What requests have made ready.
@@ -178,16 +182,15 @@ impl Packager {
         });
         let rows = rows.map_err(|error| store_failed(&error))?;
         let ((asset, facts), configuration) = rows.ok_or(StatusCode::NOT_FOUND)?;
-        let presentation = hls::present(&facts, &configuration.package).map_err(|_| StatusCode::NOT_FOUND)?;
+        let presentation = presentation::present(&facts, &configuration.package).map_err(|_| StatusCode::NOT_FOUND)?;
         let streams = presentation.streams.into_iter().map(|stream| ReadyStream {
-            rendition: stream.rendition,
             number: stream.number,
-            media: stream.media.into(),
+            media: stream.media.map(Bytes::from),
             key_frames: stream.key_frames.map(Bytes::from),
-            outputs: stream.outputs,
+            content: stream.content,
         });
         Ok(Ready {
-            manifest: configuration.package.manifest().name().to_owned(),
+            manifest: configuration.package.manifest_file(),
             parent: presentation.parent.into(),
             streams: streams.collect(),
             facts,
@@ -197,28 +200,30 @@ impl Packager {
     }
 
     async fn file(&self, ready: &Arc<Ready>, file: &str) -> Result<OriginResponse, StatusCode> {
-        let name = hls::parse_name(&ready.manifest, file).ok_or(StatusCode::NOT_FOUND)?;
-        let stream =
-            |number: usize| ready.streams.iter().find(|stream| stream.number == number).ok_or(StatusCode::NOT_FOUND);
+        let name = presentation::parse_name(&ready.manifest, file).ok_or(StatusCode::NOT_FOUND)?;
+        let stream = |number: usize| {
+            ready.streams.iter().position(|stream| stream.number == number).ok_or(StatusCode::NOT_FOUND)
+        };
+        let playlist = |text: &Option<Bytes>| {
+            let text = text.clone().ok_or(StatusCode::NOT_FOUND)?;
+            Ok::<_, StatusCode>((OriginBody::Bytes(text), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL))
+        };
         let (body, content_type, cache_control) = match name {
-            Name::Parent => (OriginBody::Bytes(ready.parent.clone()), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL),
-            Name::Media(number) => {
-                (OriginBody::Bytes(stream(number)?.media.clone()), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL)
+            Name::Parent => {
+                let content_type = if ready.manifest.ends_with(".mpd") { DASH_TYPE } else { PLAYLIST_TYPE };
+                (OriginBody::Bytes(ready.parent.clone()), content_type, PLAYLIST_CACHE_CONTROL)
             }
-            Name::KeyFrames(number) => {
-                let key_frames = stream(number)?.key_frames.clone().ok_or(StatusCode::NOT_FOUND)?;
-                (OriginBody::Bytes(key_frames), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL)
-            }
-            Name::Segment(number, index) => {
-                let stream = stream(number)?;
-                let output = stream.outputs.get(index).ok_or(StatusCode::NOT_FOUND)?;
-                let subtitles =
-                    matches!(ready.facts.renditions[stream.rendition].kind, crate::facts::Kind::Subtitles(_));
-                if subtitles != file.ends_with(".vtt") {
-                    return Err(StatusCode::NOT_FOUND);
+            Name::Media(number) => playlist(&ready.streams[stream(number)?].media)?,
+            Name::KeyFrames(number) => playlist(&ready.streams[stream(number)?].key_frames)?,
+            Name::Init(number) => match &ready.streams[stream(number)?].content {
+                Content::Track(track) => {
+                    (OriginBody::Bytes(Bytes::from(track.init.clone())), track_type(track), SEGMENT_CACHE_CONTROL)
                 }
-                let content_type = if subtitles { SUBTITLES_TYPE } else { TRANSPORT_STREAM_TYPE };
-                (self.segment(ready, stream.rendition, output).await?, content_type, SEGMENT_CACHE_CONTROL)
+                Content::Joined { .. } => return Err(StatusCode::NOT_FOUND),
+            },
+            Name::Segment(number, index) => {
+                let (body, content_type) = self.segment(ready, stream(number)?, index, file).await?;
+                (body, content_type, SEGMENT_CACHE_CONTROL)
             }
         };
         let mut response = response(StatusCode::OK, body);
@@ -233,30 +238,81 @@ impl Packager {
         Ok(response)
     }
 
-    /// A segment's bytes: the source's file where one is enough and needs no change, joined in memory otherwise.
-    async fn segment(&self, ready: &Arc<Ready>, rendition: usize, output: &Output) -> Result<OriginBody, StatusCode> {
+    /// A segment and its type: the source's file where one is enough and needs no change, made in memory otherwise.
+    async fn segment(
+        &self,
+        ready: &Arc<Ready>,
+        stream: usize,
+        index: usize,
+        file: &str,
+    ) -> Result<(OriginBody, &'static str), StatusCode> {
+        let (rendition, from, to, extension, content_type) = match &ready.streams[stream].content {
+            Content::Joined { rendition, outputs } => {
+                let output = outputs.get(index).ok_or(StatusCode::NOT_FOUND)?;
+                let (extension, content_type) = match ready.facts.renditions[*rendition].kind {
+                    Kind::Subtitles(_) => (".vtt", SUBTITLES_TYPE),
+                    Kind::Variant { .. } | Kind::Audio(_) => (".ts", TRANSPORT_STREAM_TYPE),
+                };
+                (*rendition, output.from, output.to, extension, content_type)
+            }
+            Content::Track(track) => {
+                let fragment = track.fragments.get(index).ok_or(StatusCode::NOT_FOUND)?;
+                (track.rendition, fragment.from, fragment.to, ".mp4", track_type(track))
+            }
+        };
+        if !file.ends_with(extension) {
+            return Err(StatusCode::NOT_FOUND);
+        }
         let facts = &ready.facts;
-        let sources = &facts.renditions[rendition].segments[output.from..output.to];
+        let sources = &facts.renditions[rendition].segments[from..to];
         let paths: Result<Vec<PathBuf>, _> =
             sources.iter().map(|segment| source::segment_file(self.objects.as_ref(), &facts.bucket, segment)).collect();
         let mut paths = paths.map_err(|error| {
             tracing::warn!(code = error.code, "a segment of an ingested source is gone");
             StatusCode::NOT_FOUND
         })?;
-        if paths.len() == 1 && facts.renditions[rendition].continuous {
-            return Ok(OriginBody::File { path: paths.remove(0), size_bytes: output.size_bytes });
+        let joined = matches!(ready.streams[stream].content, Content::Joined { .. });
+        if joined && paths.len() == 1 && facts.renditions[rendition].continuous {
+            return Ok((OriginBody::File { path: paths.remove(0), size_bytes: sources[0].size_bytes }, content_type));
         }
         let ready = ready.clone();
-        let output = output.clone();
-        let joined = tokio::task::spawn_blocking(move || join(&ready.facts.renditions[rendition], &output, &paths));
-        match joined.await {
-            Ok(Ok(bytes)) => Ok(OriginBody::Bytes(bytes)),
+        let made = tokio::task::spawn_blocking(move || make_segment(&ready, stream, index, &paths));
+        match made.await {
+            Ok(Ok(bytes)) => Ok((OriginBody::Bytes(bytes), content_type)),
             Ok(Err(error)) => {
-                tracing::warn!(error = ?error, "cannot read a segment");
+                tracing::warn!(error = ?error, "cannot make a segment");
                 Err(StatusCode::INTERNAL_SERVER_ERROR)
             }
             Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+/// A segment cannot be made.
+#[derive(Debug, thiserror::Error)]
+enum SegmentError {
+    #[error("a file of the source cannot be read")]
+    Read(#[from] std::io::Error),
+    #[error("a segment of the source is not what it was when it was ingested")]
+    Changed(#[from] ts::TsError),
+}
+
+fn make_segment(ready: &Ready, stream: usize, index: usize, paths: &[PathBuf]) -> Result<Bytes, SegmentError> {
+    match &ready.streams[stream].content {
+        Content::Joined { rendition, outputs } => {
+            Ok(join(&ready.facts.renditions[*rendition], &outputs[index], paths)?)
+        }
+        Content::Track(track) => {
+            let sources = paths.iter().map(std::fs::read).collect::<std::io::Result<Vec<_>>>()?;
+            Ok(track.segment(&ready.facts.renditions[track.rendition], index, &sources)?.into())
+        }
+    }
+}
+
+fn track_type(track: &Track) -> &'static str {
+    match track.media {
+        ts::Media::Video => VIDEO_TYPE,
+        ts::Media::Audio => AUDIO_TYPE,
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct Video {
     pub height: u32,
     /// Ticks from one frame to the next, on average over the stream.
     pub frame_ticks: f64,
+    /// The sequence and the picture parameter set, when all segments have the same.
+    pub parameter_sets: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// The sound of a stream.
@@ -77,6 +79,18 @@ pub(crate) struct Video {
 pub(crate) struct Audio {
     /// RFC 6381, such as `mp4a.40.2`.
     pub codec: String,
+    /// Of AAC; other sound passes through as it is.
+    pub aac: Option<Aac>,
+}
+
+/// What a player needs to know of AAC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Aac {
+    /// Hertz.
+    pub sample_rate: u32,
+    pub channels: u8,
+    /// The AudioSpecificConfig.
+    pub config: [u8; 2],
 }
 
 /// One segment of the source.
@@ -89,10 +103,31 @@ pub(crate) struct Segment {
     pub path: PathBuf,
     pub size_bytes: u64,
     pub duration_ticks: u64,
+    /// The picture in it; without, if there is none.
+    pub video: Option<VideoSpan>,
+    /// The sound in it; without, if there is none or it is not AAC.
+    pub audio: Option<AudioSpan>,
     /// Bytes from the segment's start to the end of its first key frame; zero without a picture.
     pub key_frame_bytes: u64,
     /// How many packets with a payload each stream of the segment has; only kept where counters must be rewritten.
     pub payload_packets: Vec<(u16, u64)>,
+}
+
+/// The picture of one segment. Times are the source's own, counted on past the 33-bit clock's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct VideoSpan {
+    pub pts: u64,
+    pub dts: u64,
+    pub frames: u64,
+    pub bytes: u64,
+}
+
+/// The sound of one segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AudioSpan {
+    pub pts: u64,
+    pub frames: u64,
+    pub bytes: u64,
 }
 
 impl Rendition {

@@ -4,46 +4,20 @@ use std::fmt::Write as _;
 
 use crate::{
     facts::{Alternative, Facts, Kind, Rendition, TICKS_PER_SECOND},
-    model::{HlsManifest, HlsPackage, StreamOrder},
+    model::HlsPackage,
+    presentation::{Content, NotPresentable, Output, Presentation, Stream, select},
 };
 
-/// An asset as one packaging configuration gives it out, with every playlist written.
-#[derive(Debug)]
-pub(crate) struct Presentation {
-    pub parent: String,
-    pub streams: Vec<Stream>,
-}
-
 /// One rendition of a presentation.
-#[derive(Debug)]
-pub(crate) struct Stream {
-    /// Its place in the facts.
-    pub rendition: usize,
-    /// Names its playlist and segments.
-    pub number: usize,
-    pub media: String,
-    /// The playlist of key frames alone, if the configuration wants one.
-    pub key_frames: Option<String>,
-    pub outputs: Vec<Output>,
+struct Chosen {
+    rendition: usize,
+    number: usize,
+    with_key_frames: bool,
+    outputs: Vec<Output>,
 }
-
-/// One segment of the output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    /// Which of the source's segments it is made of: from, and up to but without.
-    pub from: usize,
-    pub to: usize,
-    pub size_bytes: u64,
-    pub duration_ticks: u64,
-}
-
-/// No rendition is left after stream selection.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stream selection leaves no rendition")]
-pub(crate) struct NothingSelected;
 
 /// The name of a rendition's playlist.
-pub(crate) fn media_name(manifest: &str, number: usize) -> String {
+fn media_name(manifest: &str, number: usize) -> String {
     format!("{manifest}_{number}.m3u8")
 }
 
@@ -55,83 +29,38 @@ fn segment_name(manifest: &str, number: usize, index: usize, extension: &str) ->
     format!("{manifest}_{number}_{index}.{extension}")
 }
 
-/// What a file name under an endpoint asks for.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Name {
-    Parent,
-    /// The playlist of the stream with this number.
-    Media(usize),
-    /// The key frames of the stream with this number.
-    KeyFrames(usize),
-    /// A segment: stream number, index.
-    Segment(usize, usize),
-}
-
-/// Reads a file name under an endpoint whose manifest has this name.
-pub(crate) fn parse_name(manifest: &str, file: &str) -> Option<Name> {
-    let rest = file.strip_prefix(manifest)?;
-    let number = |text: &str| text.parse().ok().filter(|_| !text.starts_with(['+', '0']) || text == "0");
-    if rest == ".m3u8" {
-        return Some(Name::Parent);
-    }
-    let rest = rest.strip_prefix('_')?;
-    if let Some(stem) = rest.strip_suffix("_iframes.m3u8") {
-        return Some(Name::KeyFrames(number(stem)?));
-    }
-    if let Some(stem) = rest.strip_suffix(".m3u8") {
-        return Some(Name::Media(number(stem)?));
-    }
-    let stem = rest.strip_suffix(".ts").or_else(|| rest.strip_suffix(".vtt"))?;
-    let (stream, index) = stem.split_once('_')?;
-    Some(Name::Segment(number(stream)?, number(index)?))
-}
-
 /// Writes all playlists of an asset for one configuration.
-pub(crate) fn present(facts: &Facts, package: &HlsPackage) -> Result<Presentation, NothingSelected> {
+pub(crate) fn present(facts: &Facts, package: &HlsPackage) -> Result<Presentation, NotPresentable> {
     let manifest = package.manifest();
-    let selected = select(facts, manifest)?;
     let name = manifest.name();
-    let streams: Vec<Stream> = selected
-        .iter()
-        .map(|&rendition_index| {
-            let rendition = &facts.renditions[rendition_index];
-            let outputs = outputs(rendition, package.segment_duration_seconds());
-            let wants_key_frames = manifest.include_iframe_only_stream.unwrap_or(false) && rendition.video.is_some();
-            Stream {
-                rendition: rendition_index,
+    let mut selected = select(facts, manifest.stream_selection.as_ref())?;
+    // Alternative renditions come along with whichever variants refer to them.
+    selected.extend(
+        (0..facts.renditions.len()).filter(|index| !matches!(facts.renditions[*index].kind, Kind::Variant { .. })),
+    );
+    let chosen: Vec<Chosen> = selected
+        .into_iter()
+        .map(|index| {
+            let rendition = &facts.renditions[index];
+            Chosen {
+                rendition: index,
                 number: rendition.number,
-                media: media_playlist(name, rendition, &outputs),
-                key_frames: wants_key_frames.then(|| key_frames_playlist(name, rendition, &outputs)),
-                outputs,
+                with_key_frames: manifest.include_iframe_only_stream.unwrap_or(false) && rendition.video.is_some(),
+                outputs: outputs(rendition, package.segment_duration_seconds()),
             }
         })
         .collect();
-    Ok(Presentation { parent: parent_playlist(name, facts, &streams), streams })
-}
-
-/// Which renditions are given out, in their order. The limits of stream selection are held against the bandwidth that the
-/// source declares for the stream.
-fn select(facts: &Facts, manifest: &HlsManifest) -> Result<Vec<usize>, NothingSelected> {
-    let selection = manifest.stream_selection.clone().unwrap_or_default();
-    let bandwidth = |index: &usize| match facts.renditions[*index].kind {
-        Kind::Variant { declared_bandwidth, .. } => Some(declared_bandwidth),
-        _ => None,
-    };
-    let least = selection.min_video_bits_per_second.map_or(0, u64::from);
-    let most = selection.max_video_bits_per_second.map_or(u64::MAX, u64::from);
-    let mut variants: Vec<usize> = (0..facts.renditions.len())
-        .filter(|index| bandwidth(index).is_some_and(|bandwidth| (least..=most).contains(&bandwidth)))
-        .collect();
-    if variants.is_empty() {
-        return Err(NothingSelected);
-    }
-    match selection.stream_order.unwrap_or_default() {
-        StreamOrder::Original => {}
-        StreamOrder::VideoBitrateAscending => variants.sort_by_key(bandwidth),
-        StreamOrder::VideoBitrateDescending => variants.sort_by_key(|index| std::cmp::Reverse(bandwidth(index))),
-    }
-    variants.extend((0..facts.renditions.len()).filter(|index| bandwidth(index).is_none()));
-    Ok(variants)
+    let parent = parent_playlist(name, facts, &chosen);
+    let streams = chosen.into_iter().map(|chosen| {
+        let rendition = &facts.renditions[chosen.rendition];
+        Stream {
+            number: chosen.number,
+            media: Some(media_playlist(name, rendition, &chosen.outputs)),
+            key_frames: chosen.with_key_frames.then(|| key_frames_playlist(name, rendition, &chosen.outputs)),
+            content: Content::Joined { rendition: chosen.rendition, outputs: chosen.outputs },
+        }
+    });
+    Ok(Presentation { parent, streams: streams.collect() })
 }
 
 fn outputs(rendition: &Rendition, wanted_seconds: u32) -> Vec<Output> {
@@ -242,8 +171,8 @@ fn bits_per_second(bytes: u64, ticks: u64) -> u64 {
     (bytes * 8 * TICKS_PER_SECOND).div_ceil(ticks.max(1))
 }
 
-fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Stream]) -> String {
-    let with_key_frames = streams.iter().any(|stream| stream.key_frames.is_some());
+fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Chosen]) -> String {
+    let with_key_frames = streams.iter().any(|stream| stream.with_key_frames);
     let mut text =
         format!("#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n", if with_key_frames { 4 } else { 3 });
     for stream in streams {
@@ -259,7 +188,7 @@ fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Stream]) -> String 
         else {
             continue;
         };
-        let group: Vec<&Stream> = streams
+        let group: Vec<&Chosen> = streams
             .iter()
             .filter(|other| match &facts.renditions[other.rendition].kind {
                 Kind::Audio(alternative) => Some(&alternative.group) == audio_group.as_ref(),
@@ -293,7 +222,7 @@ fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Stream]) -> String 
         write_quoted(&mut text, "SUBTITLES", subtitles_group.as_deref());
         let _ = write!(text, "\n{}\n", media_name(manifest, stream.number));
     }
-    for stream in streams.iter().filter(|stream| stream.key_frames.is_some()) {
+    for stream in streams.iter().filter(|stream| stream.with_key_frames) {
         let rendition = &facts.renditions[stream.rendition];
         let Some(video) = &rendition.video else { continue };
         let key_frames: Vec<Output> = rendition
@@ -320,7 +249,7 @@ fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Stream]) -> String 
     text
 }
 
-fn write_alternative(text: &mut String, kind: &str, manifest: &str, stream: &Stream, alternative: &Alternative) {
+fn write_alternative(text: &mut String, kind: &str, manifest: &str, stream: &Chosen, alternative: &Alternative) {
     let yes = |value: bool| if value { "YES" } else { "NO" };
     let _ = write!(text, "#EXT-X-MEDIA:TYPE={kind}");
     write_quoted(text, "GROUP-ID", Some(&alternative.group));
@@ -347,15 +276,21 @@ mod tests {
     use super::*;
     use crate::{
         facts::{Audio, Segment, Video},
-        model::StreamSelection,
+        model::{HlsManifest, StreamOrder, StreamSelection},
     };
 
     fn rendition(number: usize, declared_bandwidth: u64, height: u32, sizes: &[u64]) -> Rendition {
         Rendition {
             number,
             kind: Kind::Variant { declared_bandwidth, audio_group: None, subtitles_group: None },
-            video: Some(Video { codec: "avc1.4d401e".into(), width: height * 16 / 9, height, frame_ticks: 3003.0 }),
-            audio: Some(Audio { codec: "mp4a.40.2".into() }),
+            video: Some(Video {
+                codec: "avc1.4d401e".into(),
+                width: height * 16 / 9,
+                height,
+                frame_ticks: 3003.0,
+                parameter_sets: None,
+            }),
+            audio: Some(Audio { codec: "mp4a.40.2".into(), aac: None }),
             continuous: true,
             segments: sizes
                 .iter()
@@ -365,10 +300,19 @@ mod tests {
                     path: Default::default(),
                     size_bytes,
                     duration_ticks: 180_180,
+                    video: None,
+                    audio: None,
                     key_frame_bytes: size_bytes / 10,
                     payload_packets: Vec::new(),
                 })
                 .collect(),
+        }
+    }
+
+    fn outputs_of(stream: &Stream) -> &[Output] {
+        match &stream.content {
+            Content::Joined { outputs, .. } => outputs,
+            Content::Track(_) => &[],
         }
     }
 
@@ -400,7 +344,7 @@ mod tests {
         {
             let presentation = present(&facts(), &package(wanted, StreamSelection::default(), false)).unwrap();
             let made: Vec<usize> =
-                presentation.streams[0].outputs.iter().map(|output| output.to - output.from).collect();
+                outputs_of(&presentation.streams[0]).iter().map(|output| output.to - output.from).collect();
             assert_eq!(made, lengths, "{wanted} s");
         }
     }
@@ -423,7 +367,7 @@ mod tests {
             index_1_2.ts
             #EXT-X-ENDLIST
         "#]]
-        .assert_eq(&presentation.streams[0].media);
+        .assert_eq(presentation.streams[0].media.as_deref().unwrap());
         let key_frames = presentation.streams[0].key_frames.as_deref().unwrap();
         assert!(key_frames.contains("#EXT-X-BYTERANGE:200@1000\nindex_1_0.ts\n"), "{key_frames}");
     }
@@ -443,10 +387,10 @@ mod tests {
         .assert_eq(&presentation.parent);
     }
 
-    fn check_selection(selection: StreamSelection, expected: Result<&[usize], NothingSelected>) {
+    fn check_selection(selection: StreamSelection, expected: Result<&[usize], NotPresentable>) {
         let numbers = present(&facts(), &package(6, selection, false))
             .map(|presentation| presentation.streams.iter().map(|stream| stream.number).collect::<Vec<_>>());
-        assert_eq!(numbers.as_deref().map_err(|_| NothingSelected), expected);
+        assert_eq!(numbers.as_deref().map_err(|error| *error), expected);
     }
 
     #[test]
@@ -457,27 +401,7 @@ mod tests {
         check_selection(StreamSelection { min_video_bits_per_second: Some(2_000_000), ..Default::default() }, Ok(&[2]));
         check_selection(
             StreamSelection { min_video_bits_per_second: Some(9_000_000), ..Default::default() },
-            Err(NothingSelected),
+            Err(NotPresentable::NothingSelected),
         );
-    }
-
-    #[test]
-    fn names_are_read_back() {
-        assert_eq!(parse_name("index", "index.m3u8"), Some(Name::Parent));
-        assert_eq!(parse_name("index", "index_2.m3u8"), Some(Name::Media(2)));
-        assert_eq!(parse_name("index", "index_2_iframes.m3u8"), Some(Name::KeyFrames(2)));
-        assert_eq!(parse_name("index", "index_2_0.ts"), Some(Name::Segment(2, 0)));
-        for wrong in [
-            "",
-            "index",
-            "index_.m3u8",
-            "index_+1.m3u8",
-            "index_01.m3u8",
-            "index_1_2_3.ts",
-            "other.m3u8",
-            "index_1_0.mp4",
-        ] {
-            assert_eq!(parse_name("index", wrong), None, "{wrong}");
-        }
     }
 }

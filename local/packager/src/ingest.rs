@@ -9,8 +9,8 @@ use vodline_core::{Event, StoreError, rusqlite::Transaction};
 use crate::{
     api::source_location,
     facts::Facts,
-    hls,
     model::Status,
+    presentation,
     service::Packager,
     source,
     table::{AssetRow, ConfigurationRow, EndpointRow, GroupRow},
@@ -114,7 +114,7 @@ impl Packager {
                 continue;
             };
             let id = &configuration.id;
-            if let Err(nothing) = hls::present(facts, &configuration.package) {
+            if let Err(nothing) = presentation::present(facts, &configuration.package) {
                 endpoint.set_status(transaction, Status::Failed)?;
                 let message =
                     format!("Asset '{}' is not playable for PackagingConfiguration '{id}': {nothing}", asset.id);

@@ -12,18 +12,24 @@
 //! | `ingest` | takes assets from QUEUED to PLAYABLE or FAILED, and tells the bus |
 //! | `source` | reads a source: playlists, then segments |
 //! | `playlist`, `ts`, `codec` | the formats a source consists of; pure |
-//! | `hls` | writes HLS; pure |
+//! | `presentation` | an asset as one configuration gives it out; pure |
+//! | `hls`, `cmaf`, `dash` | write HLS with transport streams, HLS with fragmented MP4, and DASH; pure |
+//! | `fmp4` | writes fragmented MP4; pure |
 //! | `egress` | answers the egress URLs, behind CDN authorization (`authorization`) |
 
 mod api;
 mod authorization;
+mod cmaf;
 mod codec;
+mod dash;
 mod egress;
 mod facts;
+mod fmp4;
 mod hls;
 mod ingest;
 mod model;
 mod playlist;
+mod presentation;
 mod service;
 mod source;
 mod table;

@@ -106,8 +106,8 @@ pub(crate) struct CreatePackagingConfiguration {
     pub id: String,
     pub packaging_group_id: String,
     pub hls_package: Option<HlsPackage>,
-    pub cmaf_package: Option<serde::de::IgnoredAny>,
-    pub dash_package: Option<serde::de::IgnoredAny>,
+    pub cmaf_package: Option<CmafPackage>,
+    pub dash_package: Option<DashPackage>,
     pub mss_package: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     pub tags: Tags,
@@ -117,11 +117,221 @@ pub(crate) struct CreatePackagingConfiguration {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PackagingConfiguration {
     pub arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cmaf_package: Option<CmafPackage>,
     pub created_at: String,
-    pub hls_package: HlsPackage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dash_package: Option<DashPackage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hls_package: Option<HlsPackage>,
     pub id: String,
     pub packaging_group_id: String,
     pub tags: Tags,
+}
+
+/// How a configuration packages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Package {
+    Hls(HlsPackage),
+    Cmaf(CmafPackage),
+    Dash(DashPackage),
+}
+
+impl CreatePackagingConfiguration {
+    /// The one package, checked.
+    pub(crate) fn package(&self) -> Result<Package, AwsError> {
+        if self.mss_package.is_some() {
+            return Err(AwsError::unsupported_field(SERVICE, "CreatePackagingConfiguration", "mssPackage"));
+        }
+        let packages: Vec<Package> = [
+            self.hls_package.clone().map(Package::Hls),
+            self.cmaf_package.clone().map(Package::Cmaf),
+            self.dash_package.clone().map(Package::Dash),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let [package] = packages.as_slice() else {
+            return Err(unprocessable("a packaging configuration needs exactly one package, such as hlsPackage"));
+        };
+        package.check()?;
+        Ok(package.clone())
+    }
+}
+
+impl Package {
+    fn check(&self) -> Result<(), AwsError> {
+        let (name, seconds) = match self {
+            Self::Hls(package) => ("hlsPackage", package.segment_duration_seconds()),
+            Self::Cmaf(package) => ("cmafPackage", package.segment_duration_seconds()),
+            Self::Dash(package) => ("dashPackage", package.segment_duration_seconds()),
+        };
+        if !(1..=30).contains(&seconds) {
+            return Err(unprocessable(format!("{name}.segmentDurationSeconds is not between 1 and 30")));
+        }
+        match self {
+            Self::Hls(package) => package.check(),
+            Self::Cmaf(package) => package.check(),
+            Self::Dash(package) => package.check(),
+        }
+    }
+
+    /// The file name of the manifest.
+    pub(crate) fn manifest_file(&self) -> String {
+        match self {
+            Self::Hls(package) => format!("{}.m3u8", package.manifest().name()),
+            Self::Cmaf(package) => format!("{}.m3u8", package.manifest().name()),
+            Self::Dash(package) => format!("{}.mpd", package.manifest().name()),
+        }
+    }
+}
+
+/// Refuses a field by its path.
+fn refuse(path: &str) -> Result<(), AwsError> {
+    Err(AwsError::unsupported_field(SERVICE, "CreatePackagingConfiguration", path))
+}
+
+/// The one manifest of a list.
+fn one<T>(manifests: &[T], path: &str) -> Result<(), AwsError> {
+    match manifests {
+        [_] => Ok(()),
+        [] => Err(unprocessable(format!("{path} is empty"))),
+        _ => refuse(&format!("{path}[1]")),
+    }
+}
+
+/// HLS with fragmented MP4.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CmafPackage {
+    #[serde(skip_serializing)]
+    pub encryption: Option<serde::de::IgnoredAny>,
+    pub hls_manifests: Vec<HlsManifest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_encoder_configuration_in_segments: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_duration_seconds: Option<u32>,
+}
+
+impl CmafPackage {
+    fn check(&self) -> Result<(), AwsError> {
+        if self.encryption.is_some() {
+            return refuse("cmafPackage.encryption");
+        }
+        if self.include_encoder_configuration_in_segments == Some(true) {
+            return refuse("cmafPackage.includeEncoderConfigurationInSegments");
+        }
+        one(&self.hls_manifests, "cmafPackage.hlsManifests")?;
+        if self.manifest().include_iframe_only_stream == Some(true) {
+            return refuse("cmafPackage.hlsManifests[0].includeIframeOnlyStream");
+        }
+        self.manifest().check("cmafPackage")
+    }
+
+    pub(crate) fn manifest(&self) -> &HlsManifest {
+        self.hls_manifests.first().unwrap_or(HlsManifest::DEFAULT)
+    }
+
+    pub(crate) fn segment_duration_seconds(&self) -> u32 {
+        self.segment_duration_seconds.unwrap_or(DEFAULT_SEGMENT_SECONDS)
+    }
+}
+
+/// DASH with fragmented MP4.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DashPackage {
+    pub dash_manifests: Vec<DashManifest>,
+    #[serde(skip_serializing)]
+    pub encryption: Option<serde::de::IgnoredAny>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_encoder_configuration_in_segments: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub include_iframe_only_stream: Option<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub period_triggers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_duration_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment_template_format: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DashManifest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_layout: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_buffer_time_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scte_markers_source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream_selection: Option<StreamSelection>,
+}
+
+impl DashPackage {
+    fn check(&self) -> Result<(), AwsError> {
+        if self.encryption.is_some() {
+            return refuse("dashPackage.encryption");
+        }
+        if self.include_encoder_configuration_in_segments == Some(true) {
+            return refuse("dashPackage.includeEncoderConfigurationInSegments");
+        }
+        if self.include_iframe_only_stream == Some(true) {
+            return refuse("dashPackage.includeIframeOnlyStream");
+        }
+        if !self.period_triggers.is_empty() {
+            return refuse("dashPackage.periodTriggers");
+        }
+        let other = |value: &Option<String>, served: &str| value.as_deref().is_some_and(|value| value != served);
+        if other(&self.segment_template_format, "NUMBER_WITH_TIMELINE") {
+            return refuse("dashPackage.segmentTemplateFormat other than NUMBER_WITH_TIMELINE");
+        }
+        one(&self.dash_manifests, "dashPackage.dashManifests")?;
+        let manifest = self.manifest();
+        if other(&manifest.manifest_layout, "FULL") {
+            return refuse("dashPackage.dashManifests[0].manifestLayout other than FULL");
+        }
+        if other(&manifest.profile, "NONE") {
+            return refuse("dashPackage.dashManifests[0].profile other than NONE");
+        }
+        if other(&manifest.scte_markers_source, "SEGMENTS") {
+            return refuse("dashPackage.dashManifests[0].scteMarkersSource other than SEGMENTS");
+        }
+        check_id(manifest.name())
+    }
+
+    pub(crate) fn manifest(&self) -> &DashManifest {
+        const DEFAULT: &DashManifest = &DashManifest {
+            manifest_layout: None,
+            manifest_name: None,
+            min_buffer_time_seconds: None,
+            profile: None,
+            scte_markers_source: None,
+            stream_selection: None,
+        };
+        self.dash_manifests.first().unwrap_or(DEFAULT)
+    }
+
+    pub(crate) fn segment_duration_seconds(&self) -> u32 {
+        self.segment_duration_seconds.unwrap_or(DEFAULT_SEGMENT_SECONDS)
+    }
+}
+
+impl DashManifest {
+    pub(crate) fn name(&self) -> &str {
+        self.manifest_name.as_deref().unwrap_or("index")
+    }
+
+    /// MediaPackage's default is 30.
+    pub(crate) fn min_buffer_time_seconds(&self) -> u32 {
+        self.min_buffer_time_seconds.unwrap_or(30)
+    }
 }
 
 /// HLS with transport stream segments.
@@ -178,40 +388,23 @@ pub(crate) enum StreamOrder {
 
 impl HlsPackage {
     /// Refuses by name what this home does not serve, and what makes no sense.
-    pub(crate) fn check(&self) -> Result<(), AwsError> {
-        let refuse = |path: &str| {
-            Err(AwsError::unsupported_field(SERVICE, "CreatePackagingConfiguration", &format!("hlsPackage.{path}")))
-        };
+    fn check(&self) -> Result<(), AwsError> {
         if self.encryption.is_some() {
-            return refuse("encryption");
+            return refuse("hlsPackage.encryption");
         }
         if self.include_dvb_subtitles == Some(true) {
-            return refuse("includeDvbSubtitles");
+            return refuse("hlsPackage.includeDvbSubtitles");
         }
         if self.use_audio_rendition_group == Some(true) {
-            return refuse("useAudioRenditionGroup");
+            return refuse("hlsPackage.useAudioRenditionGroup");
         }
-        if !self.segment_duration_seconds.is_none_or(|seconds| (1..=30).contains(&seconds)) {
-            return Err(unprocessable("hlsPackage.segmentDurationSeconds is not between 1 and 30"));
-        }
-        match self.hls_manifests.as_slice() {
-            [manifest] => manifest.check(refuse),
-            [] => Err(unprocessable("hlsPackage.hlsManifests is empty")),
-            _ => refuse("hlsManifests[1]"),
-        }
+        one(&self.hls_manifests, "hlsPackage.hlsManifests")?;
+        self.manifest().check("hlsPackage")
     }
 
     /// The one manifest; [`check`](Self::check) has seen to it.
     pub(crate) fn manifest(&self) -> &HlsManifest {
-        const DEFAULT: &HlsManifest = &HlsManifest {
-            ad_markers: None,
-            include_iframe_only_stream: None,
-            manifest_name: None,
-            program_date_time_interval_seconds: None,
-            repeat_ext_x_key: None,
-            stream_selection: None,
-        };
-        self.hls_manifests.first().unwrap_or(DEFAULT)
+        self.hls_manifests.first().unwrap_or(HlsManifest::DEFAULT)
     }
 
     pub(crate) fn segment_duration_seconds(&self) -> u32 {
@@ -220,19 +413,30 @@ impl HlsPackage {
 }
 
 impl HlsManifest {
+    /// What a package without a manifest would have.
+    const DEFAULT: &Self = &Self {
+        ad_markers: None,
+        include_iframe_only_stream: None,
+        manifest_name: None,
+        program_date_time_interval_seconds: None,
+        repeat_ext_x_key: None,
+        stream_selection: None,
+    };
+
     pub(crate) fn name(&self) -> &str {
         self.manifest_name.as_deref().unwrap_or("index")
     }
 
-    fn check(&self, refuse: impl Fn(&str) -> Result<(), AwsError>) -> Result<(), AwsError> {
+    fn check(&self, package: &str) -> Result<(), AwsError> {
+        let refuse = |field: &str| refuse(&format!("{package}.hlsManifests[0].{field}"));
         if self.ad_markers.as_deref().is_some_and(|markers| markers != "NONE") {
-            return refuse("hlsManifests[0].adMarkers");
+            return refuse("adMarkers");
         }
         if self.program_date_time_interval_seconds.is_some_and(|seconds| seconds > 0) {
-            return refuse("hlsManifests[0].programDateTimeIntervalSeconds");
+            return refuse("programDateTimeIntervalSeconds");
         }
         if self.repeat_ext_x_key == Some(true) {
-            return refuse("hlsManifests[0].repeatExtXKey");
+            return refuse("repeatExtXKey");
         }
         check_id(self.name())
     }
@@ -312,23 +516,44 @@ pub(crate) struct TagResource {
 mod tests {
     use super::*;
 
-    fn check_refused(json: &str, path: &str) {
-        let package: HlsPackage = serde_json::from_str(json).unwrap_or_else(|error| panic!("{json}: {error}"));
-        let error = package.check().err().map(|error| error.message).unwrap_or_default();
+    /// A package of the given name in a request that creates a configuration.
+    fn package(name: &str, json: &str) -> Result<Package, AwsError> {
+        let request = format!(r#"{{"id":"c","packagingGroupId":"g","{name}":{json}}}"#);
+        let request: CreatePackagingConfiguration =
+            serde_json::from_str(&request).unwrap_or_else(|error| panic!("{request}: {error}"));
+        request.package()
+    }
+
+    fn check_refused(name: &str, json: &str, path: &str) {
+        let error = package(name, json).err().map(|error| error.message).unwrap_or_default();
         assert!(error.contains(path), "{json}: {error}");
     }
 
     #[test]
     fn what_is_not_served_is_refused_by_its_name() {
-        check_refused(r#"{"hlsManifests":[{}],"encryption":{}}"#, "hlsPackage.encryption");
-        check_refused(r#"{"hlsManifests":[{}],"useAudioRenditionGroup":true}"#, "hlsPackage.useAudioRenditionGroup");
-        check_refused(r#"{"hlsManifests":[{}],"includeDvbSubtitles":true}"#, "hlsPackage.includeDvbSubtitles");
-        check_refused(r#"{"hlsManifests":[{},{}]}"#, "hlsManifests[1]");
-        check_refused(r#"{"hlsManifests":[]}"#, "hlsManifests");
-        check_refused(r#"{"hlsManifests":[{"programDateTimeIntervalSeconds":10}]}"#, "programDateTimeIntervalSeconds");
-        check_refused(r#"{"hlsManifests":[{"adMarkers":"PASSTHROUGH"}]}"#, "adMarkers");
-        check_refused(r#"{"hlsManifests":[{"manifestName":"a/b"}]}"#, "a/b");
-        check_refused(r#"{"hlsManifests":[{}],"segmentDurationSeconds":0}"#, "segmentDurationSeconds");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{}],"encryption":{}}"#, "hlsPackage.encryption");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{}],"useAudioRenditionGroup":true}"#, "useAudioRenditionGroup");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{}],"includeDvbSubtitles":true}"#, "includeDvbSubtitles");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{},{}]}"#, "hlsManifests[1]");
+        check_refused("hlsPackage", r#"{"hlsManifests":[]}"#, "hlsManifests");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{"programDateTimeIntervalSeconds":9}]}"#, "programDateTime");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{"adMarkers":"PASSTHROUGH"}]}"#, "adMarkers");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{"manifestName":"a/b"}]}"#, "a/b");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{}],"segmentDurationSeconds":0}"#, "segmentDurationSeconds");
+        check_refused("cmafPackage", r#"{"hlsManifests":[{}],"encryption":{}}"#, "cmafPackage.encryption");
+        check_refused(
+            "cmafPackage",
+            r#"{"hlsManifests":[{"includeIframeOnlyStream":true}]}"#,
+            "includeIframeOnlyStream",
+        );
+        check_refused("dashPackage", r#"{"dashManifests":[{"manifestLayout":"COMPACT"}]}"#, "manifestLayout");
+        check_refused("dashPackage", r#"{"dashManifests":[{}],"periodTriggers":["ADS"]}"#, "periodTriggers");
+        check_refused(
+            "dashPackage",
+            r#"{"dashManifests":[{}],"segmentTemplateFormat":"TIME_WITH_TIMELINE"}"#,
+            "TemplateFormat",
+        );
+        check_refused("mssPackage", "{}", "mssPackage");
     }
 
     #[test]
@@ -336,8 +561,8 @@ mod tests {
         let json = r#"{"hlsManifests":[{"adMarkers":"NONE","programDateTimeIntervalSeconds":0,"repeatExtXKey":false,
             "includeIframeOnlyStream":true,"streamSelection":{"streamOrder":"VIDEO_BITRATE_DESCENDING"}}],
             "useAudioRenditionGroup":false,"includeDvbSubtitles":false,"segmentDurationSeconds":6}"#;
-        let package: HlsPackage = serde_json::from_str(json).unwrap_or_default();
-        assert_eq!(package.check(), Ok(()));
-        assert_eq!(package.manifest().name(), "index");
+        assert_eq!(package("hlsPackage", json).map(|package| package.manifest_file()), Ok("index.m3u8".into()));
+        let json = r#"{"dashManifests":[{"manifestLayout":"FULL","profile":"NONE"}],"segmentTemplateFormat":"NUMBER_WITH_TIMELINE"}"#;
+        assert_eq!(package("dashPackage", json).map(|package| package.manifest_file()), Ok("index.mpd".into()));
     }
 }

@@ -5,7 +5,9 @@ use std::{fs, io, path::Path, sync::Arc};
 use vodline_core::{AwsError, ObjectBody, Objects};
 
 use crate::{
-    facts::{self, Alternative, Audio, Facts, Kind, Rendition, Segment, TICKS_PER_SECOND, Video},
+    facts::{
+        self, Aac, Alternative, Audio, AudioSpan, Facts, Kind, Rendition, Segment, TICKS_PER_SECOND, Video, VideoSpan,
+    },
     playlist::{self, Entry, MediaKind, PlaylistError},
     ts::{self, Scan, TsError},
 };
@@ -176,6 +178,19 @@ impl Source<'_> {
         for (index, segment) in segments.iter_mut().enumerate() {
             segment.duration_ticks = timeline.duration_ticks(index);
             segment.key_frame_bytes = scans[index].video.as_ref().map_or(0, |video| video.key_frame_bytes);
+            segment.video = scans[index].video.as_ref().map(|video| VideoSpan {
+                pts: timeline.starts[index],
+                dts: timeline.starts[index].saturating_add_signed(ts::ticks_between(video.first_pts, video.first_dts)),
+                frames: video.frames,
+                bytes: video.bytes,
+            });
+            // Placed by how far it is from the picture, or from the segment's own start where there is none.
+            let first = first_pts(&scans[index]);
+            segment.audio = scans[index].audio.as_ref().filter(|audio| audio.aac.is_some()).map(|audio| AudioSpan {
+                pts: timeline.starts[index].saturating_add_signed(ts::ticks_between(first, audio.first_pts)),
+                frames: audio.frames,
+                bytes: audio.bytes,
+            });
         }
         if scans[0].video.is_some() {
             check_alignment(playlist_key, &timeline.starts, starts)?;
@@ -192,8 +207,16 @@ impl Source<'_> {
             width: video.parameters.width,
             height: video.parameters.height,
             frame_ticks: timeline.frame_ticks,
+            parameter_sets: uniform_parameter_sets(&scans),
         });
-        let audio = scans[0].audio.as_ref().map(|audio| Audio { codec: audio.codec.clone() });
+        let audio = scans[0].audio.as_ref().map(|audio| Audio {
+            codec: audio.codec.clone(),
+            aac: audio.aac.as_ref().map(|aac| Aac {
+                sample_rate: aac.sample_rate,
+                channels: aac.channels,
+                config: aac.config,
+            }),
+        });
         Ok(Rendition { number, kind, video, audio, continuous, segments })
     }
 }
@@ -205,6 +228,8 @@ fn segment(key: String, object: ObjectBody) -> Segment {
         path: object.path,
         size_bytes: object.info.size_bytes,
         duration_ticks: 0,
+        video: None,
+        audio: None,
         key_frame_bytes: 0,
         payload_packets: Vec::new(),
     }
@@ -215,6 +240,19 @@ fn same_parameters(first: &Scan, other: &Scan) -> bool {
     let sound = |scan: &Scan| scan.audio.as_ref().map(|audio| audio.codec.clone());
     // The sound may end before the picture does: the last segment may be without.
     size(first) == size(other) && (other.audio.is_none() || sound(first) == sound(other))
+}
+
+/// The parameter sets that all segments share, if they do.
+fn uniform_parameter_sets(scans: &[Scan]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let first = &scans.first()?.video.as_ref()?.parameter_sets;
+    let same = scans.iter().all(|scan| scan.video.as_ref().is_some_and(|video| video.parameter_sets == *first));
+    (same && !first.0.is_empty() && !first.1.is_empty()).then(|| first.clone())
+}
+
+/// When a segment begins, on the 33-bit clock: with its picture, or its sound where there is none.
+fn first_pts(scan: &Scan) -> u64 {
+    let audio = scan.audio.as_ref().map(|audio| audio.first_pts);
+    scan.video.as_ref().map(|video| video.first_pts).or(audio).unwrap_or(0)
 }
 
 /// Where the segments of one stream begin and end, in ticks since the stream's own first frame's time, unwrapped.
@@ -232,9 +270,10 @@ impl Timeline {
             (None, None) => (0, 0),
         };
         let mut starts = Vec::with_capacity(scans.len());
-        // The absolute time of the first frame is kept: it is what renditions are compared by.
-        let mut start = scans.first().map_or(0, |scan| first_last(scan).0);
-        let mut previous = start;
+        // The absolute time of the first frame is kept: it is what renditions are compared by. It is counted from one turn
+        // of the clock on, so that what comes a little earlier (a frame's decoding, its sound) is still a number.
+        let mut previous = scans.first().map_or(0, |scan| first_last(scan).0);
+        let mut start = previous + ts::CLOCK_TURN;
         for scan in scans {
             let (first, _) = first_last(scan);
             start = start.saturating_add_signed(ts::ticks_between(previous, first));

@@ -5,7 +5,7 @@ use vodline_core::{Migration, StoreError, rusqlite};
 
 use crate::{
     facts::Facts,
-    model::{Authorization, HlsPackage, Status, Tags},
+    model::{Authorization, Package, Status, Tags},
 };
 
 /// The tables.
@@ -128,7 +128,7 @@ impl GroupRow {
 pub(crate) struct ConfigurationRow {
     pub id: String,
     pub group_id: String,
-    pub package: HlsPackage,
+    pub package: Package,
     pub created_at: String,
     pub tags: Tags,
 }

@@ -8,7 +8,7 @@ use crate::codec;
 pub(crate) const PACKET_BYTES: usize = 188;
 
 /// Timestamps are counters of 33 bits.
-const TIMESTAMP_MODULUS: u64 = 1 << 33;
+pub(crate) const CLOCK_TURN: u64 = 1 << 33;
 
 /// Why a segment cannot be used.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -59,6 +59,12 @@ pub(crate) struct Counter {
 #[derive(Debug, PartialEq)]
 pub(crate) struct VideoScan {
     pub parameters: codec::VideoParameters,
+    /// The sequence and the picture parameter set that the segment begins with.
+    pub parameter_sets: (Vec<u8>, Vec<u8>),
+    /// Decoding time of the first frame, in ticks.
+    pub first_dts: u64,
+    /// Bytes of the elementary stream.
+    pub bytes: u64,
     /// Presentation time of the first frame, in ticks.
     pub first_pts: u64,
     /// The latest presentation time in the segment, unwrapped: never before `first_pts`.
@@ -72,6 +78,12 @@ pub(crate) struct VideoScan {
 #[derive(Debug, PartialEq)]
 pub(crate) struct AudioScan {
     pub codec: String,
+    /// Of AAC; other sound passes through as it is.
+    pub aac: Option<codec::AudioParameters>,
+    /// Frames of AAC.
+    pub frames: u64,
+    /// Bytes of the elementary stream.
+    pub bytes: u64,
     pub first_pts: u64,
     /// The latest presentation time, unwrapped.
     pub last_pts: u64,
@@ -79,8 +91,8 @@ pub(crate) struct AudioScan {
 
 /// `later` minus `earlier` on the 33-bit clock, as the shorter way round.
 pub(crate) fn ticks_between(earlier: u64, later: u64) -> i64 {
-    let forward = later.wrapping_sub(earlier) & (TIMESTAMP_MODULUS - 1);
-    if forward < TIMESTAMP_MODULUS / 2 { forward as i64 } else { forward as i64 - TIMESTAMP_MODULUS as i64 }
+    let forward = later.wrapping_sub(earlier) & (CLOCK_TURN - 1);
+    if forward < CLOCK_TURN / 2 { forward as i64 } else { forward as i64 - CLOCK_TURN as i64 }
 }
 
 struct Packet<'a>(&'a [u8]);
@@ -118,9 +130,11 @@ struct Stream {
     pid: u16,
     stream_type: u8,
     first_pts: Option<u64>,
+    first_dts: Option<u64>,
     last_offset: i64,
     units: u64,
-    /// The bytes of the first unit, for its parameters.
+    bytes: u64,
+    /// The bytes of the first unit of a picture, for its parameters; all bytes of AAC, to count its frames.
     head: Vec<u8>,
     /// Where the first unit ends in the segment.
     head_end: u64,
@@ -128,46 +142,72 @@ struct Stream {
 
 impl Stream {
     fn new(pid: u16, stream_type: u8) -> Self {
-        Self { pid, stream_type, first_pts: None, last_offset: 0, units: 0, head: Vec::new(), head_end: 0 }
+        Self {
+            pid,
+            stream_type,
+            first_pts: None,
+            first_dts: None,
+            last_offset: 0,
+            units: 0,
+            bytes: 0,
+            head: Vec::new(),
+            head_end: 0,
+        }
     }
 
     /// Takes the payload of the packet that ends at `end`.
     fn take(&mut self, payload: &[u8], starts_unit: bool, end: u64) -> Option<()> {
         let mut data = payload;
         if starts_unit {
-            let (pts, header_bytes) = pes_header(payload)?;
-            data = payload.get(header_bytes..)?;
+            let header = pes_header(payload)?;
+            data = payload.get(header.bytes..)?;
             self.units += 1;
-            if let Some(pts) = pts {
+            if self.units == 1 {
+                self.first_dts = header.dts;
+            }
+            if let Some(pts) = header.pts {
                 let first = *self.first_pts.get_or_insert(pts);
                 self.last_offset = self.last_offset.max(ticks_between(first, pts));
             }
         }
-        if self.units == 1 {
+        self.bytes += data.len() as u64;
+        if self.units == 1 || self.stream_type == AAC_ADTS {
             self.head.extend_from_slice(data);
+        }
+        if self.units == 1 {
             self.head_end = end;
         }
         Some(())
     }
 }
 
-/// The presentation time of a PES packet, if it has one, and the bytes of its header.
-fn pes_header(bytes: &[u8]) -> Option<(Option<u64>, usize)> {
+/// What the header of a PES packet says.
+#[derive(Debug, PartialEq)]
+struct PesHeader {
+    pts: Option<u64>,
+    /// The presentation time, where no other is given.
+    dts: Option<u64>,
+    /// The header's own length.
+    bytes: usize,
+}
+
+/// Reads the header of a PES packet (2.4.3.6).
+fn pes_header(bytes: &[u8]) -> Option<PesHeader> {
     if bytes.get(..3)? != [0, 0, 1] {
         return None;
     }
-    let header_bytes = 9 + usize::from(*bytes.get(8)?);
-    let has_pts = bytes.get(7)? & 0x80 != 0;
-    let pts = if has_pts {
-        let field = bytes.get(9..14)?;
-        let high = u64::from(field[0] >> 1 & 0x07) << 30;
-        let middle = u64::from(u16::from_be_bytes([field[1], field[2]]) >> 1) << 15;
-        let low = u64::from(u16::from_be_bytes([field[3], field[4]]) >> 1);
-        Some(high | middle | low)
-    } else {
-        None
-    };
-    Some((pts, header_bytes))
+    let flags = *bytes.get(7)?;
+    let pts = if flags & 0x80 != 0 { Some(timestamp(bytes.get(9..14)?)) } else { None };
+    let dts = if flags & 0xc0 == 0xc0 { Some(timestamp(bytes.get(14..19)?)) } else { pts };
+    Some(PesHeader { pts, dts, bytes: 9 + usize::from(*bytes.get(8)?) })
+}
+
+/// A timestamp of 33 bits, in three parts with marker bits between them.
+fn timestamp(field: &[u8]) -> u64 {
+    let high = u64::from(field[0] >> 1 & 0x07) << 30;
+    let middle = u64::from(u16::from_be_bytes([field[1], field[2]]) >> 1) << 15;
+    let low = u64::from(u16::from_be_bytes([field[3], field[4]]) >> 1);
+    high | middle | low
 }
 
 /// The body of the section that a payload starts with, from its table identifier to before its checksum.
@@ -272,10 +312,15 @@ fn choose_streams(program: &[(u16, u8)]) -> Result<(Option<Stream>, Option<Strea
 
 fn video_scan(stream: Stream) -> Result<VideoScan, TsError> {
     let first_pts = stream.first_pts.ok_or(TsError::NoTimestamp)?;
+    let first_dts = stream.first_dts.ok_or(TsError::NoTimestamp)?;
     let nal_units = codec::NalUnits::new(&stream.head);
     if !nal_units.clone().any(codec::is_idr) {
         return Err(TsError::NoKeyFrame);
     }
+    let parameter_set = |nal_unit_type| {
+        nal_units.clone().find_map(|unit| codec::parameter_set(unit, nal_unit_type)).unwrap_or_default().to_vec()
+    };
+    let parameter_sets = (parameter_set(7), parameter_set(8));
     let parameters = nal_units
         .filter_map(codec::sequence_parameters)
         .next()
@@ -283,6 +328,9 @@ fn video_scan(stream: Stream) -> Result<VideoScan, TsError> {
         .map_err(TsError::Codec)?;
     Ok(VideoScan {
         parameters,
+        parameter_sets,
+        first_dts,
+        bytes: stream.bytes,
         first_pts,
         last_pts: first_pts + stream.last_offset as u64,
         frames: stream.units,
@@ -292,12 +340,82 @@ fn video_scan(stream: Stream) -> Result<VideoScan, TsError> {
 
 fn audio_scan(stream: Stream) -> Result<AudioScan, TsError> {
     let first_pts = stream.first_pts.ok_or(TsError::NoTimestamp)?;
-    let codec = match stream.stream_type {
-        AC3 => "ac-3".to_owned(),
-        E_AC3 => "ec-3".to_owned(),
-        _ => codec::adts_codec(&stream.head).map_err(TsError::Codec)?,
+    let aac = match stream.stream_type {
+        AAC_ADTS => Some(codec::adts_parameters(&stream.head).map_err(TsError::Codec)?),
+        _ => None,
     };
-    Ok(AudioScan { codec, first_pts, last_pts: first_pts + stream.last_offset as u64 })
+    let frames = match aac {
+        Some(_) => codec::adts_frames(&stream.head).try_fold(0, |count, frame| frame.map(|_| count + 1)),
+        None => Ok(0),
+    };
+    Ok(AudioScan {
+        codec: match (&aac, stream.stream_type) {
+            (Some(parameters), _) => parameters.codec.clone(),
+            (None, AC3) => "ac-3".to_owned(),
+            (None, _) => "ec-3".to_owned(),
+        },
+        aac,
+        frames: frames.map_err(TsError::Codec)?,
+        bytes: stream.bytes,
+        first_pts,
+        last_pts: first_pts + stream.last_offset as u64,
+    })
+}
+
+/// Which stream of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Video,
+    Audio,
+}
+
+/// An elementary stream taken out of a segment.
+#[derive(Debug, Default)]
+pub(crate) struct Elementary {
+    pub data: Vec<u8>,
+    pub units: Vec<Unit>,
+}
+
+/// One PES packet's part of an elementary stream: a frame of a picture.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    pub pts: u64,
+    pub dts: u64,
+    /// Where it begins in the data; it ends where the next begins.
+    pub start: usize,
+}
+
+/// Takes the picture or the sound out of a segment that was scanned before.
+pub(crate) fn elementary(segment: &[u8], media: Media) -> Result<Elementary, TsError> {
+    let mut elementary = Elementary { data: Vec::with_capacity(segment.len()), units: Vec::new() };
+    let (mut map_pid, mut wanted) = (None, None);
+    for (index, bytes) in segment.chunks_exact(PACKET_BYTES).enumerate() {
+        let packet = Packet(bytes);
+        if !packet.has_payload() {
+            continue;
+        }
+        let pid = packet.pid();
+        let malformed = || TsError::Malformed(index);
+        if Some(pid) == wanted {
+            let mut data = packet.payload().ok_or_else(malformed)?;
+            if packet.starts_unit() {
+                let header = pes_header(data).ok_or_else(malformed)?;
+                data = data.get(header.bytes..).ok_or_else(malformed)?;
+                if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
+                    elementary.units.push(Unit { pts, dts, start: elementary.data.len() });
+                }
+            }
+            elementary.data.extend_from_slice(data);
+        } else if pid == 0 && map_pid.is_none() && packet.starts_unit() {
+            map_pid = packet.payload().and_then(program_map_pid);
+        } else if Some(pid) == map_pid && wanted.is_none() && packet.starts_unit() {
+            let program = packet.payload().and_then(program_streams).ok_or_else(malformed)?;
+            let (video, audio) = choose_streams(&program)?;
+            let stream = if media == Media::Video { video } else { audio };
+            wanted = stream.map(|stream| stream.pid);
+        }
+    }
+    Ok(elementary)
 }
 
 /// Whether the counters of `next` run on from those of `previous`.
@@ -328,8 +446,8 @@ mod tests {
 
     #[test]
     fn the_clock_wraps() {
-        assert_eq!(ticks_between(TIMESTAMP_MODULUS - 10, 20), 30);
-        assert_eq!(ticks_between(20, TIMESTAMP_MODULUS - 10), -30);
+        assert_eq!(ticks_between(CLOCK_TURN - 10, 20), 30);
+        assert_eq!(ticks_between(20, CLOCK_TURN - 10), -30);
         assert_eq!(ticks_between(5, 5), 0);
     }
 
@@ -346,7 +464,7 @@ mod tests {
         ];
         let mut header = vec![0, 0, 1, 0xe0, 0, 0, 0x80, 0x80, 5];
         header.extend(field);
-        assert_eq!(pes_header(&header), Some((Some(pts), 14)));
+        assert_eq!(pes_header(&header), Some(PesHeader { pts: Some(pts), dts: Some(pts), bytes: 14 }));
     }
 
     #[test]
@@ -378,6 +496,7 @@ mod tests {
                 packet[0] = 0x47;
             }
             let _ = scan(&bytes);
+            let _ = elementary(&bytes, Media::Video);
         }
 
         #[test]

@@ -486,11 +486,11 @@ async fn the_api_keeps_its_rules() {
         .refusal(
             Method::POST,
             "/packaging_configurations",
-            json!({ "id": "d", "packagingGroupId": "group", "dashPackage": {} }),
+            json!({ "id": "d", "packagingGroupId": "group", "mssPackage": {} }),
         )
         .await;
     assert_eq!(status, 501);
-    assert!(text.contains("dashPackage"), "{text}");
+    assert!(text.contains("mssPackage"), "{text}");
     assert_eq!(home.refusal(Method::PUT, "/packaging_groups/group/configure_logs", json!({})).await.0, 501);
 
     let page = home.call(Method::GET, "/assets?maxResults=1&packagingGroupId=group", Value::Null).await.unwrap();
@@ -515,4 +515,85 @@ async fn the_api_keeps_its_rules() {
     home.call(Method::DELETE, "/packaging_groups/group", Value::Null).await.unwrap();
     let groups = home.call(Method::GET, "/packaging_groups", Value::Null).await.unwrap();
     assert_eq!(groups, json!({ "packagingGroups": [] }));
+}
+
+/// Frames of each kind, and how far apart the first of each are, of what ffprobe reads from a manifest.
+fn check_playable(manifest: &Path) {
+    let video = probe(
+        &["-count_frames", "-select_streams", "v:0", "-show_entries", "stream=nb_read_frames,width,height,codec_name"],
+        manifest,
+    );
+    assert!(video.contains("nb_read_frames=180") && video.contains("codec_name=h264"), "{video}");
+    let times = |stream: &str| -> Vec<f64> {
+        probe(&["-select_streams", stream, "-show_entries", "packet=pts_time"], manifest)
+            .lines()
+            .filter_map(|line| line.strip_prefix("pts_time=")?.parse().ok())
+            .collect()
+    };
+    let (mut video, audio) = (times("v:0"), times("a:0"));
+    video.sort_by(f64::total_cmp);
+    let steps = video.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(steps.into_iter().all(|step| (step - 1001.0 / 30000.0).abs() < 0.001), "{video:?}");
+    let steps = audio.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(steps.into_iter().all(|step| (step - 1024.0 / 48000.0).abs() < 0.001), "{audio:?}");
+    assert!((video[0] - audio[0]).abs() < 0.04, "{} {}", video[0], audio[0]);
+}
+
+#[tokio::test]
+async fn the_same_asset_is_played_as_cmaf_and_as_dash() {
+    let home = Home::new();
+    make_source(&home.source_directory());
+    home.group().await;
+    let cmaf = json!({ "segmentDurationSeconds": 2, "hlsManifests": [{}] });
+    let dash = json!({ "segmentDurationSeconds": 2, "dashManifests": [{ "minBufferTimeSeconds": 4 }] });
+    for (id, package, settings) in [("cmaf", "cmafPackage", cmaf), ("dash", "dashPackage", dash)] {
+        home.post("/packaging_configurations", json!({ "id": id, "packagingGroupId": "group", package: settings }))
+            .await;
+    }
+    home.asset("clip").await;
+    let asset = home.ingested("clip").await;
+    let url = |index: usize| asset["egressEndpoints"][index]["url"].as_str().unwrap();
+    assert!(url(0).ends_with("/index.m3u8") && url(1).ends_with("/index.mpd"));
+    let identifier = Some("11111111-2222-3333");
+
+    let downloads = home.directory.path().join("cmaf");
+    std::fs::create_dir_all(&downloads).unwrap();
+    home.download(url(0), &downloads).await;
+    for name in ["index_1_init.mp4", "index_2_init.mp4", "index_3_init.mp4"] {
+        std::fs::write(downloads.join(name), home.get(&url(0).replace("index.m3u8", name)).await).unwrap();
+    }
+    let parent = std::fs::read_to_string(downloads.join("index.m3u8")).unwrap();
+    assert!(parent.contains("TYPE=AUDIO") && parent.contains("URI=\"index_3.m3u8\""), "{parent}");
+    let audio = home.get(&url(0).replace("index.m3u8", "index_3.m3u8")).await;
+    std::fs::write(downloads.join("index_3.m3u8"), &audio).unwrap();
+    for index in 0..3 {
+        let name = format!("index_3_{index}.mp4");
+        std::fs::write(downloads.join(&name), home.get(&url(0).replace("index.m3u8", &name)).await).unwrap();
+    }
+    check_playable(&downloads.join("index.m3u8"));
+    let (_, headers, _) = home.fetch(&url(0).replace("index.m3u8", "index_1_0.mp4"), identifier).await;
+    assert_eq!(headers["content-type"], "video/mp4");
+
+    let downloads = home.directory.path().join("dash");
+    std::fs::create_dir_all(&downloads).unwrap();
+    let manifest = home.get(url(1)).await;
+    std::fs::write(downloads.join("index.mpd"), &manifest).unwrap();
+    for stream in 1..=3 {
+        for part in ["init", "0", "1", "2"] {
+            let name = format!("index_{stream}_{part}.mp4");
+            std::fs::write(downloads.join(&name), home.get(&url(1).replace("index.mpd", &name)).await).unwrap();
+        }
+    }
+    let manifest = String::from_utf8(manifest).unwrap();
+    assert!(manifest.contains("frameRate=\"30000/1001\"") && manifest.contains("minBufferTime=\"PT4S\""), "{manifest}");
+    check_playable(&downloads.join("index.mpd"));
+    let (_, headers, _) = home.fetch(url(1), identifier).await;
+    assert_eq!(headers["content-type"], "application/dash+xml");
+    for missing in ["index_1_3.mp4", "index_1_0.ts", "index_4_init.mp4", "index_1.m3u8"] {
+        assert_eq!(
+            home.fetch(&url(1).replace("index.mpd", missing), identifier).await.0,
+            StatusCode::NOT_FOUND,
+            "{missing}"
+        );
+    }
 }
