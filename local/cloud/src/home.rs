@@ -15,11 +15,11 @@ use hyper_util::{
 use serde_json::json;
 use tokio::{net::TcpListener, task::JoinSet};
 use vodline_core::{
-    Account, Authorizer, Clock, Entropy, EventBus, Executions, Functions, Objects, Origin, Secrets, Service, SystemClock,
+    Account, Authorizer, Clock, Entropy, EventBus, Executions, Functions, Objects, Origin, Secrets, SystemClock,
     SystemEntropy,
 };
-use vodline_data::{DynamoDb, SecretsManager};
-use vodline_edge::CloudFront;
+use vodline_data::{DynamoConfig, DynamoDb, SecretsConfig, SecretsManager};
+use vodline_edge::Edge;
 use vodline_events::{Events, Peers, PromptDelivery, Queues, QueuesConfig};
 use vodline_lambda::Lambda;
 use vodline_media::MediaConvert;
@@ -40,6 +40,11 @@ use crate::{
 
 /// Where the console's built files are, beside the template.
 const CONSOLE_FOLDER: &str = "frontend/web/dist/console";
+
+/// ffmpeg fills all cores by itself.
+const CONCURRENT_JOBS_MAX: usize = 1;
+/// Memory of the edge's cache.
+const EDGE_CACHE_BYTES: usize = 512 * 1024 * 1024;
 
 /// A program put in front of another, such as `vodline limit-child --`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +127,7 @@ pub struct Home {
     gateway: Arc<Gateway>,
     listener: TcpListener,
     edge_listener: TcpListener,
-    cloudfront: Arc<CloudFront>,
+    cloudfront: Arc<Edge>,
     cloudformation: Arc<CloudFormation>,
     workers: JoinSet<()>,
     /// Held for the home's life: two homes on one data directory would undo each other's work.
@@ -180,14 +185,9 @@ impl Home {
         })
         .map_err(opening("S3"))?;
         let objects: Arc<dyn Objects> = s3.clone();
-        let dynamodb = DynamoDb::open(vodline_data::Config {
-            directory: data.clone(),
-            account: account.clone(),
-            clock: clock.clone(),
-            entropy: entropy.clone(),
-        })
-        .map_err(opening("DynamoDB"))?;
-        let secrets = SecretsManager::open(vodline_data::Config {
+        let dynamodb = DynamoDb::open(DynamoConfig { directory: data.clone(), account: account.clone() })
+                    .map_err(opening("DynamoDB"))?;
+        let secrets = SecretsManager::open(SecretsConfig {
             directory: data.clone(),
             account: account.clone(),
             clock: clock.clone(),
@@ -200,7 +200,8 @@ impl Home {
             clock: clock.clone(),
             entropy: entropy.clone(),
             endpoint_url: endpoint.clone(),
-            functions: config.functions.clone(),
+            bin_dir: config.functions.clone(),
+            limits: vodline_lambda::Limits::default(),
             credentials: Arc::new(crate::iam::Keyring { iam: iam.clone(), entropy: entropy.clone() }),
         })
         .map_err(opening("Lambda"))?;
@@ -227,6 +228,12 @@ impl Home {
             entropy: entropy.clone(),
             bus: bus.clone(),
             objects: objects.clone(),
+            authorizer: authorizer.clone(),
+            ffmpeg: "ffmpeg".into(),
+            ffprobe: "ffprobe".into(),
+            concurrent_jobs_max: CONCURRENT_JOBS_MAX,
+            status_update_interval_max: vodline_media::Config::STATUS_UPDATE_INTERVAL_MAX,
+            stall_timeout: vodline_media::Config::STALL_TIMEOUT,
             launcher: Some((config.media_launcher.program.clone(), config.media_launcher.arguments.clone())),
         })
         .map_err(opening("MediaConvert"))?;
@@ -241,8 +248,10 @@ impl Home {
         })
         .map_err(opening("MediaPackage VOD"))?;
         let http_apis = Arc::new(HttpApis::new(account.clone(), clock.clone(), entropy.clone(), functions.clone()));
-        let cloudfront = CloudFront::open(vodline_edge::Config {
-            directory: data.clone(),
+        let cloudfront = Edge::open(vodline_edge::Config {
+            data_directory: data.clone(),
+            access_log: None,
+            cache_bytes: EDGE_CACHE_BYTES,
             account: account.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -262,7 +271,7 @@ impl Home {
             .with("dynamodb", dynamodb.clone())
             .with("secretsmanager", secrets.clone())
             .with("lambda", lambda.clone())
-            .with("logs", lambda.logs() as Arc<dyn Service>)
+            .with("logs", Arc::new(lambda.logs()))
             .with("mediaconvert", mediaconvert.clone())
             .with("mediapackage-vod", packager.clone())
             .with("cloudfront", cloudfront.clone())
@@ -272,7 +281,7 @@ impl Home {
 
         let stack_services = stack::Services {
             s3: s3.clone(),
-            dynamodb,
+            dynamodb: dynamodb.clone(),
             secrets,
             queues,
             events: events.clone(),
@@ -310,7 +319,7 @@ impl Home {
         workers.spawn(states.run());
         workers.spawn(mediaconvert.run());
         workers.spawn(packager.run());
-        workers.spawn(cloudfront.clone().run());
+        workers.spawn(dynamodb.run());
         let note = data.join("home.json");
         let text = json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port }).to_string();
         // Whoever waits for the file must not read half of it.

@@ -1,150 +1,120 @@
-//! Functions' logs: written behind, readable through the CloudWatch Logs API.
+//! The logs of all functions: written in batches behind the invocations' backs, kept in the store, bounded by age and number.
 
-mod api;
+use std::sync::Arc;
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, Sender, channel},
-    },
-    thread,
-};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use vodline_core::{Store, StoreError};
 
-use vodline_core::{Account, Clock, Migration, Store, StoreError};
+/// Messages that may wait for the store; beyond, functions that print wait.
+const WAITING: usize = 1024;
 
-/// The log's table.
-pub(crate) const TABLES: Migration = Migration {
-    service: "lambda_logs",
-    statements: &["CREATE TABLE lambda_log_lines (
-         seq INTEGER PRIMARY KEY,
-         function TEXT NOT NULL,
-         stream TEXT NOT NULL,
-         at_ms INTEGER NOT NULL,
-         message TEXT NOT NULL
-     );
-     CREATE INDEX lambda_log_lines_by_time ON lambda_log_lines (function, at_ms, seq);"],
-};
+/// Messages written in one transaction.
+const BATCH: usize = 256;
 
-/// Lines longer than this are cut; CloudWatch Logs' limit on an event.
-/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>.
-const LINE_BYTES_MAX: usize = 256 * 1024;
-/// Lines kept of one function.
-const LINES_MAX: i64 = 100_000;
-/// Lines older than this are forgotten.
-const AGE_MS_MAX: i64 = 14 * 24 * 3600 * 1000;
-/// Lines written in one transaction at most.
-const BATCH: usize = 1000;
+/// The prefix of the log groups of functions.
+pub(crate) const GROUP_PREFIX: &str = "/aws/lambda/";
 
-/// One line on its way to the store.
-#[derive(Debug)]
-struct Line {
-    function: String,
-    stream: String,
-    at_ms: i64,
-    message: String,
+/// `/aws/lambda/<function>`.
+pub(crate) fn log_group(function: &str) -> String {
+    format!("{GROUP_PREFIX}{function}")
+}
+
+/// One line of a log.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) function: Arc<str>,
+    pub(crate) stream: Arc<str>,
+    pub(crate) time: Timestamp,
+    pub(crate) message: String,
 }
 
 enum Message {
-    Line(Line),
-    /// Answered once every line before it is in the store.
-    Flush(Sender<()>),
+    Lines(Vec<Line>),
+    Flush(oneshot::Sender<()>),
 }
 
-/// The logs of all functions.
-pub struct Logs {
-    store: Arc<Store>,
-    account: Account,
-    clock: Arc<dyn Clock>,
-    writer: Sender<Message>,
-}
+/// Takes lines for the store. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Writer(mpsc::Sender<Message>);
 
-impl Logs {
-    pub(crate) fn open(store: Store, account: Account, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let store = Arc::new(store);
-        let (writer, lines) = channel();
-        let target = Arc::clone(&store);
-        // Functions print while they work: their lines must not wait for the disk, nor their work for their lines.
-        thread::Builder::new().name("lambda-logs".into()).spawn(move || write_behind(&target, &lines))?;
-        Ok(Self { store, account, clock, writer })
+impl Writer {
+    /// Starts the task that writes. It ends when the last clone is gone and everything is written.
+    pub(crate) fn start(store: Arc<Store>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(write_all(store, receiver));
+        Self(sender)
     }
 
-    /// Adds a line of a sandbox to its function's log.
-    pub(crate) fn append(&self, function: &str, stream: &str, mut message: String) {
-        if message.len() > LINE_BYTES_MAX {
-            let mut end = LINE_BYTES_MAX;
-            while !message.is_char_boundary(end) {
-                end -= 1;
-            }
-            message.truncate(end);
-        }
-        let line = Line {
-            function: function.into(),
-            stream: stream.into(),
-            at_ms: self.clock.now().as_millisecond(),
-            message,
-        };
-        // The writer ends only with the process.
-        let _ = self.writer.send(Message::Line(line));
-    }
-
-    /// Waits until everything said so far can be read.
-    fn flush(&self) {
-        let (done, flushed) = channel();
-        if self.writer.send(Message::Flush(done)).is_ok() {
-            let _ = flushed.recv();
+    /// Hands lines over; waits when the store is behind.
+    pub(crate) async fn write(&self, lines: Vec<Line>) {
+        if !lines.is_empty() {
+            // The other end is gone only when the home goes down.
+            let _ = self.0.send(Message::Lines(lines)).await;
         }
     }
 
-    /// Forgets what is too old or too much.
-    pub(crate) fn prune(&self) -> Result<(), StoreError> {
-        let oldest = self.clock.now().as_millisecond() - AGE_MS_MAX;
-        self.store.write(|transaction| {
-            transaction.execute("DELETE FROM lambda_log_lines WHERE at_ms < ?1", [oldest])?;
-            transaction.execute(
-                "DELETE FROM lambda_log_lines WHERE seq IN (
-                     SELECT seq FROM (
-                         SELECT seq, row_number() OVER (PARTITION BY function ORDER BY seq DESC) AS place FROM lambda_log_lines
-                     ) WHERE place > ?1
-                 )",
-                [LINES_MAX],
-            )?;
-            Ok(())
-        })
+    /// Returns once everything handed over before is in the store.
+    pub(crate) async fn flush(&self) {
+        let (sender, receiver) = oneshot::channel();
+        if self.0.send(Message::Flush(sender)).await.is_ok() {
+            let _ = receiver.await;
+        }
     }
 }
 
-fn write_behind(store: &Store, messages: &Receiver<Message>) {
-    while let Ok(first) = messages.recv() {
-        let mut lines = Vec::new();
-        let mut waiting = Vec::new();
-        let mut next = Some(first);
-        while let Some(message) = next {
+async fn write_all(store: Arc<Store>, mut receiver: mpsc::Receiver<Message>) {
+    let mut messages = Vec::with_capacity(BATCH);
+    while receiver.recv_many(&mut messages, BATCH).await > 0 {
+        let (mut lines, mut waiting) = (Vec::new(), Vec::new());
+        for message in messages.drain(..) {
             match message {
-                Message::Line(line) => lines.push(line),
-                Message::Flush(done) => waiting.push(done),
+                Message::Lines(more) => lines.extend(more),
+                Message::Flush(sender) => waiting.push(sender),
             }
-            next = if lines.len() < BATCH { messages.try_recv().ok() } else { None };
         }
-        if let Err(error) = insert(store, &lines) {
-            tracing::error!(error = ?error, lost = lines.len(), "lines of functions' logs could not be kept");
+        let store = store.clone();
+        let written = tokio::task::spawn_blocking(move || insert(&store, &lines)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(error = ?error, "log lines of functions could not be stored");
         }
-        for done in waiting {
-            let _ = done.send(());
+        for sender in waiting {
+            let _ = sender.send(());
         }
     }
 }
 
 fn insert(store: &Store, lines: &[Line]) -> Result<(), StoreError> {
-    if lines.is_empty() {
-        return Ok(());
-    }
     store.write(|transaction| {
         let mut statement = transaction.prepare_cached(
-            "INSERT INTO lambda_log_lines (function, stream, at_ms, message) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO lambda_logs (function, stream, time_ms, ingested_ms, message) VALUES (?1, ?2, ?3, ?3, ?4)",
         )?;
         for line in lines {
-            statement.execute((&line.function, &line.stream, line.at_ms, &line.message))?;
+            statement.execute((&*line.function, &*line.stream, line.time.as_millisecond(), &line.message))?;
         }
         Ok(())
     })
+}
+
+/// Removes lines older than `age`, and of each function all but the newest `count`.
+pub(crate) fn trim(store: &Store, now: Timestamp, age: SignedDuration, count: u64) -> Result<(), StoreError> {
+    let oldest = now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH).as_millisecond();
+    store.write(|transaction| {
+        transaction.execute("DELETE FROM lambda_logs WHERE time_ms < ?1", [oldest])?;
+        for function in functions(transaction)? {
+            transaction.execute(
+                "DELETE FROM lambda_logs WHERE function = ?1 AND id <=
+                     (SELECT id FROM lambda_logs WHERE function = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                (function, count),
+            )?;
+        }
+        Ok(())
+    })
+}
+
+/// The functions that have logs.
+pub(crate) fn functions(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT DISTINCT function FROM lambda_logs ORDER BY function")?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }

@@ -1,133 +1,138 @@
-//! A function's sandboxes: warm ones are used first, the warmest before others.
+//! The processes of one function, and how many invocations may run at once.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex as Lock, PoisonError, RwLock},
+    time::Duration,
 };
 
-use axum::{body::Bytes, http::StatusCode};
-use tokio::sync::Semaphore;
-use vodline_core::{AwsError, Invocation};
+use http::StatusCode;
+use jiff::Timestamp;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use vodline_core::AwsError;
 
 use crate::{
-    config::{Config, FunctionSpec},
-    logs::Logs,
-    runtime_api::Reply,
-    sandbox::{Ended, Sandbox, Start},
+    process::{Process, Stamp},
+    spec::FunctionSpec,
 };
 
-/// Processes of one function at once, where the template does not say. One machine has few cores: more only take memory.
-const CONCURRENCY_DEFAULT: u32 = 16;
-/// How long an invocation waits for its turn before it is throttled.
-const QUEUE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long a process is kept without work.
-const IDLE_MAX: Duration = Duration::from_secs(600);
-
-/// The sandboxes of one function.
-pub(crate) struct Pool {
-    pub(crate) spec: FunctionSpec,
-    pub(crate) arn: String,
-    config: Arc<Config>,
-    logs: Arc<Logs>,
-    turns: Semaphore,
-    idle: Mutex<Vec<Sandbox>>,
+/// A function and its warm processes.
+pub(crate) struct Function {
+    state: RwLock<State>,
+    idle: Lock<Vec<Process>>,
 }
 
-/// What an invocation came to, with the end of its log for callers that ask for it.
-pub(crate) struct Outcome {
-    pub(crate) invocation: Invocation,
-    pub(crate) report: String,
+struct State {
+    spec: Arc<FunctionSpec>,
+    reserved: Option<Arc<Semaphore>>,
+    defined: Timestamp,
+    revision: String,
 }
 
-impl Pool {
-    pub(crate) fn new(config: Arc<Config>, logs: Arc<Logs>, spec: FunctionSpec) -> Self {
-        let arn = config.account.arn("lambda", &format!("function:{}", spec.name));
-        let turns = spec.reserved_concurrency.unwrap_or(CONCURRENCY_DEFAULT);
-        Self { arn, config, logs, turns: Semaphore::new(turns as usize), idle: Mutex::default(), spec }
+impl State {
+    fn new(spec: FunctionSpec, defined: Timestamp, revision: String) -> Self {
+        let reserved = spec.reserved_concurrency.map(|limit| Arc::new(Semaphore::new(limit as usize)));
+        Self { spec: Arc::new(spec), reserved, defined, revision }
+    }
+}
+
+impl Function {
+    pub(crate) fn new(spec: FunctionSpec, defined: Timestamp, revision: String) -> Self {
+        Self { state: RwLock::new(State::new(spec, defined, revision)), idle: Lock::default() }
     }
 
-    /// Runs one invocation to its end.
-    pub(crate) async fn invoke(&self, payload: Bytes) -> Result<Outcome, AwsError> {
-        let turn = tokio::time::timeout(QUEUE_TIMEOUT, self.turns.acquire()).await;
-        let Ok(Ok(_turn)) = turn else {
-            let error =
-                AwsError::with_status(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.");
-            return Err(error.member("Reason", "ReservedFunctionConcurrentInvocationLimitExceeded"));
-        };
-        let request_id = self.config.entropy.uuid();
-        let mut sandbox = match self.warm() {
-            Some(sandbox) => sandbox,
-            None => match Sandbox::start(&self.config, &self.spec, &self.logs).await {
-                Ok(sandbox) => sandbox,
-                Err(Start::Failed(error)) => return Err(error),
-                Err(Start::Init(body)) => return Ok(Outcome { invocation: unhandled(body), report: String::new() }),
-            },
-        };
-        let log = |line: String| self.logs.append(&self.spec.name, &sandbox.stream, line);
-        log(format!("START RequestId: {request_id} Version: $LATEST"));
-        let stream = sandbox.stream.clone();
-        let began = Instant::now();
-        let now_ms = self.config.clock.now().as_millisecond();
-        let ended = sandbox.run(&self.spec, &request_id, &self.arn, now_ms, payload).await;
-        let took = began.elapsed();
-        let report = self.report(&request_id, took, &mut sandbox);
-        self.logs.append(&self.spec.name, &stream, format!("END RequestId: {request_id}"));
-        self.logs.append(&self.spec.name, &stream, report.clone());
-        let invocation = match ended {
-            Ended::Reply(reply) => {
-                sandbox.last_used = Instant::now();
-                lock(&self.idle).push(sandbox);
-                match reply {
-                    Reply::Response(payload) => Invocation { payload, function_error: None },
-                    Reply::Error(payload) => Invocation { payload, function_error: Some("Unhandled".into()) },
-                }
-            }
-            Ended::Lost(body) => {
-                self.logs.append(&self.spec.name, &stream, String::from_utf8_lossy(&body).into_owned());
-                unhandled(body)
-            }
-        };
-        Ok(Outcome { invocation, report })
-    }
-
-    fn warm(&self) -> Option<Sandbox> {
-        let mut idle = lock(&self.idle);
-        while let Some(mut sandbox) = idle.pop() {
-            if sandbox.usable(&self.config, &self.spec) {
-                return Some(sandbox);
-            }
+    /// Takes a new definition; one that changes nothing changes nothing.
+    pub(crate) fn redefine(&self, spec: FunctionSpec, now: Timestamp, revision: String) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        if *state.spec == spec {
+            return;
         }
-        None
-    }
-
-    /// Ends processes that have had nothing to do for long.
-    pub(crate) fn cool(&self) {
-        lock(&self.idle).retain(|sandbox| sandbox.last_used.elapsed() < IDLE_MAX);
-    }
-
-    fn report(&self, request_id: &str, took: Duration, sandbox: &mut Sandbox) -> String {
-        let milliseconds = took.as_secs_f64() * 1000.0;
-        let init = sandbox.init.take().map(|init| init.as_secs_f64() * 1000.0);
-        // Since August 2025 AWS bills the time of initialisation too.
-        // Source: <https://aws.amazon.com/blogs/compute/aws-lambda-standardizes-billing-for-init-phase/>.
-        let billed = (milliseconds + init.unwrap_or(0.0)).ceil();
-        let used = sandbox.memory_mb().unwrap_or(0);
-        let mut report = format!(
-            "REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {billed} ms\t\
-             Memory Size: {} MB\tMax Memory Used: {used} MB",
-            self.spec.memory_mb
-        );
-        if let Some(init) = init {
-            report.push_str(&format!("\tInit Duration: {init:.2} ms"));
+        let reserved = state.reserved.take().filter(|_| state.spec.reserved_concurrency == spec.reserved_concurrency);
+        *state = State::new(spec, now, revision);
+        if reserved.is_some() {
+            // Invocations that run keep counting.
+            state.reserved = reserved;
         }
-        report
+    }
+
+    pub(crate) fn spec(&self) -> Arc<FunctionSpec> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).spec.clone()
+    }
+
+    /// When it was last changed, and the id of that change.
+    pub(crate) fn revision(&self) -> (Timestamp, String) {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        (state.defined, state.revision.clone())
+    }
+
+    fn reserved(&self) -> Option<Arc<Semaphore>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).reserved.clone()
+    }
+
+    /// The process that was used last, if it still is what it should be. Others that are not are ended.
+    pub(crate) fn take_idle(&self, spec: &FunctionSpec, stamp: Option<Stamp>) -> Option<Process> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|process| process.is_current(spec, stamp));
+        idle.pop()
+    }
+
+    pub(crate) fn put_idle(&self, mut process: Process) {
+        process.idle_since = Instant::now();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(process);
+    }
+
+    /// Ends processes that have had nothing to do for `limit`.
+    pub(crate) fn end_idle(&self, limit: Duration) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|process| process.idle_since.elapsed() < limit);
     }
 }
 
-fn unhandled(body: Vec<u8>) -> Invocation {
-    Invocation { payload: body.into(), function_error: Some("Unhandled".into()) }
+/// Lets so many invocations run, so many wait, and refuses the rest.
+pub(crate) struct Gate {
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
-fn lock(idle: &Mutex<Vec<Sandbox>>) -> std::sync::MutexGuard<'_, Vec<Sandbox>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
+/// The right to run one invocation, until dropped.
+pub(crate) struct Permit {
+    _reserved: Option<OwnedSemaphorePermit>,
+    _running: OwnedSemaphorePermit,
+}
+
+impl Gate {
+    pub(crate) fn new(running: usize, waiting: usize) -> Self {
+        Self { running: Arc::new(Semaphore::new(running)), waiting: Arc::new(Semaphore::new(waiting)) }
+    }
+
+    /// Waits its turn.
+    pub(crate) async fn enter(&self, function: &Function) -> Result<Permit, AwsError> {
+        if function.spec().reserved_concurrency == Some(0) {
+            return Err(throttled("ReservedFunctionConcurrentInvocationLimitExceeded"));
+        }
+        let reserved = match function.reserved() {
+            None => None,
+            Some(semaphore) => {
+                Some(self.acquire(semaphore, "ReservedFunctionConcurrentInvocationLimitExceeded").await?)
+            }
+        };
+        let running = self.acquire(self.running.clone(), "ConcurrentInvocationLimitExceeded").await?;
+        Ok(Permit { _reserved: reserved, _running: running })
+    }
+
+    async fn acquire(&self, semaphore: Arc<Semaphore>, reason: &str) -> Result<OwnedSemaphorePermit, AwsError> {
+        if let Ok(permit) = semaphore.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = self.waiting.clone().try_acquire_owned().map_err(|_| throttled(reason))?;
+        semaphore.acquire_owned().await.map_err(|_| throttled(reason))
+    }
+}
+
+/// Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+fn throttled(reason: &str) -> AwsError {
+    AwsError::with_status(StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate Exceeded.")
+        .member("Reason", reason)
+        .member("Type", "User")
 }

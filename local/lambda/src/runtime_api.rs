@@ -1,130 +1,161 @@
-//! The Runtime API that one sandbox sees.
+//! The Runtime API, as a function process sees it on its own port.
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Lock, PoisonError};
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderName, HeaderValue, StatusCode},
+    body::{Body, to_bytes},
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use bytes::Bytes;
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot, watch},
 };
 
-/// What a function may answer; the limit on a synchronous response.
-/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>.
-const RESPONSE_BYTES_MAX: usize = 6 * 1024 * 1024 + 64 * 1024;
+/// The largest synchronous payload, in either direction, in bytes.
+/// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html> (6 MB; the exact number is the service's own).
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 6_291_556;
 
-/// An invocation on its way to the function.
-pub(crate) struct Work {
+/// An invocation on its way to the process.
+pub(crate) struct Job {
     pub(crate) request_id: String,
     pub(crate) function_arn: String,
+    /// Milliseconds since 1970.
     pub(crate) deadline_ms: i64,
+    pub(crate) trace_id: String,
+    pub(crate) client_context: Option<String>,
     pub(crate) payload: Bytes,
-    /// Told when the function takes it up.
-    pub(crate) taken: oneshot::Sender<()>,
-    /// Told how it ended.
     pub(crate) reply: oneshot::Sender<Reply>,
 }
 
-/// How the function ended an invocation.
-#[derive(Debug)]
+/// What the process made of a [`Job`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// It answered.
     Response(Bytes),
-    /// It reported an error.
+    /// An error object of the function's own.
     Error(Bytes),
+    /// A response larger than [`MAX_PAYLOAD_BYTES`].
+    TooLarge,
 }
 
-/// The listener's state.
-pub(crate) struct Runtime {
-    work: Mutex<mpsc::Receiver<Work>>,
-    current: std::sync::Mutex<Option<(String, oneshot::Sender<Reply>)>>,
-    /// Told when the function first asks for work, or that it could not initialise.
-    ready: std::sync::Mutex<Option<oneshot::Sender<Result<(), Bytes>>>>,
+/// The state behind one process's port.
+pub(crate) struct Session {
+    jobs: Mutex<mpsc::Receiver<Job>>,
+    current: Lock<Option<(String, oneshot::Sender<Reply>)>>,
+    /// How often the process has asked for work: once it is ready, and once after each invocation.
+    polls: watch::Sender<u64>,
+    /// What the process said of its failed initialisation.
+    init_error: watch::Sender<Option<Bytes>>,
 }
 
-impl Runtime {
-    pub(crate) fn new(work: mpsc::Receiver<Work>, ready: oneshot::Sender<Result<(), Bytes>>) -> Arc<Self> {
+impl Session {
+    pub(crate) fn new(jobs: mpsc::Receiver<Job>) -> Arc<Self> {
         Arc::new(Self {
-            work: Mutex::new(work),
-            current: std::sync::Mutex::new(None),
-            ready: std::sync::Mutex::new(Some(ready)),
+            jobs: Mutex::new(jobs),
+            current: Lock::default(),
+            polls: watch::Sender::new(0),
+            init_error: watch::Sender::new(None),
         })
     }
 
-    fn initialised(&self, outcome: Result<(), Bytes>) {
-        if let Some(ready) = lock(&self.ready).take() {
-            let _ = ready.send(outcome);
+    pub(crate) fn polls(&self) -> watch::Receiver<u64> {
+        self.polls.subscribe()
+    }
+
+    pub(crate) fn init_error(&self) -> Option<Bytes> {
+        self.init_error.borrow().clone()
+    }
+
+    /// Serves the process until dropped.
+    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let router = Router::new()
+            .route("/2018-06-01/runtime/invocation/next", get(next))
+            .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+            .route("/2018-06-01/runtime/init/error", post(init_error))
+            .with_state(self);
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the Runtime API of a function stopped");
         }
     }
 
-    fn end(&self, request_id: &str, reply: Reply) -> StatusCode {
-        let mut current = lock(&self.current);
-        match current.take_if(|(id, _)| id == request_id) {
-            Some((_, sender)) => {
+    /// Answers the current invocation, if it is the one of this id.
+    fn reply(&self, id: &str, reply: Reply) -> bool {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match current.take() {
+            Some((expected, sender)) if expected == id => {
+                // Nobody waits any more when the invocation has timed out.
                 let _ = sender.send(reply);
-                StatusCode::ACCEPTED
+                true
             }
-            None => StatusCode::BAD_REQUEST,
+            other => {
+                *current = other;
+                false
+            }
         }
     }
 }
 
-/// Serves the sandbox until the listener is dropped with its task.
-pub(crate) async fn serve(listener: TcpListener, runtime: Arc<Runtime>) {
-    let router = Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
-        .layer(DefaultBodyLimit::max(RESPONSE_BYTES_MAX))
-        .with_state(runtime);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::warn!(%error, "a function's Runtime API ended");
-    }
-}
-
-async fn next(State(runtime): State<Arc<Runtime>>) -> Response {
-    runtime.initialised(Ok(()));
-    let Some(work) = runtime.work.lock().await.recv().await else {
-        // The pool has let go of this sandbox; the process is about to be ended.
+async fn next(State(session): State<Arc<Session>>) -> Response {
+    session.polls.send_modify(|polls| *polls += 1);
+    let Some(job) = session.jobs.lock().await.recv().await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    *lock(&runtime.current) = Some((work.request_id.clone(), work.reply));
-    let _ = work.taken.send(());
-    let mut answer = work.payload.into_response();
-    for (name, value) in [
-        ("lambda-runtime-aws-request-id", work.request_id),
-        ("lambda-runtime-deadline-ms", work.deadline_ms.to_string()),
-        ("lambda-runtime-invoked-function-arn", work.function_arn),
-        ("content-type", "application/json".into()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            answer.headers_mut().insert(HeaderName::from_static(name), value);
+    let Job { request_id, function_arn, deadline_ms, trace_id, client_context, payload, reply } = job;
+    let mut headers = HeaderMap::new();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
         }
+    };
+    set("lambda-runtime-aws-request-id", &request_id);
+    set("lambda-runtime-deadline-ms", &deadline_ms.to_string());
+    set("lambda-runtime-invoked-function-arn", &function_arn);
+    set("lambda-runtime-trace-id", &trace_id);
+    if let Some(context) = &client_context {
+        set("lambda-runtime-client-context", context);
     }
-    answer
+    set("content-type", "application/json");
+    *session.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((request_id, reply));
+    (headers, payload).into_response()
 }
 
-async fn response(State(runtime): State<Arc<Runtime>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    runtime.end(&id, Reply::Response(body))
+/// What the runtime is told of a report that was taken.
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#).into_response()
 }
 
-async fn error(State(runtime): State<Arc<Runtime>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
-    runtime.end(&id, Reply::Error(body))
+fn refused(status: StatusCode, kind: &str, message: &str) -> Response {
+    let body = format!(r#"{{"errorMessage":"{message}","errorType":"{kind}"}}"#);
+    (status, [("content-type", "application/json")], body).into_response()
 }
 
-async fn init_error(State(runtime): State<Arc<Runtime>>, body: Bytes) -> StatusCode {
-    runtime.initialised(Err(body));
-    StatusCode::ACCEPTED
+async fn response(State(session): State<Arc<Session>>, Path(id): Path<String>, body: Body) -> Response {
+    let (reply, answer) = match to_bytes(body, MAX_PAYLOAD_BYTES).await {
+        Ok(payload) => (Reply::Response(payload), accepted()),
+        Err(_) => (
+            Reply::TooLarge,
+            refused(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", "Exceeded maximum allowed payload size"),
+        ),
+    };
+    if session.reply(&id, reply) { answer } else { unknown_id() }
 }
 
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+async fn error(State(session): State<Arc<Session>>, Path(id): Path<String>, body: Body) -> Response {
+    let payload = to_bytes(body, MAX_PAYLOAD_BYTES).await.unwrap_or_default();
+    if session.reply(&id, Reply::Error(payload)) { accepted() } else { unknown_id() }
+}
+
+async fn init_error(State(session): State<Arc<Session>>, body: Body) -> Response {
+    session.init_error.send_replace(to_bytes(body, MAX_PAYLOAD_BYTES).await.ok());
+    accepted()
+}
+
+fn unknown_id() -> Response {
+    refused(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID")
 }

@@ -94,7 +94,22 @@ pub struct Iam {
 #[derive(Debug, Default)]
 struct State {
     statements: BTreeMap<String, Vec<Statement>>,
-    keys: BTreeMap<String, (String, Credentials)>,
+    /// By access key.
+    keys: BTreeMap<String, RoleKeys>,
+}
+
+/// The temporary keys of a role.
+#[derive(Clone)]
+struct RoleKeys {
+    role: String,
+    credentials: Credentials,
+    session_token: String,
+}
+
+impl std::fmt::Debug for RoleKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoleKeys").field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 impl Iam {
@@ -135,17 +150,16 @@ impl Iam {
     }
 
     /// The keys of a role, made at first asking; they live as long as the process.
-    pub fn credentials_of(&self, role_arn: &str, entropy: &dyn Entropy) -> Credentials {
+    fn keys_of(&self, role_arn: &str, entropy: &dyn Entropy) -> RoleKeys {
         let mut state = self.write();
-        if let Some((_, credentials)) = state.keys.values().find(|(role, _)| role == role_arn) {
-            return credentials.clone();
+        if let Some(keys) = state.keys.values().find(|keys| keys.role == role_arn) {
+            return keys.clone();
         }
-        let credentials = Credentials {
-            access_key_id: format!("ASIA{}", entropy.hex(16).to_uppercase()),
-            secret_access_key: entropy.hex(40),
-        };
-        state.keys.insert(credentials.access_key_id.clone(), (role_arn.into(), credentials.clone()));
-        credentials
+        let access_key_id = format!("ASIA{}", entropy.hex(16).to_uppercase());
+        let credentials = Credentials { access_key_id: access_key_id.clone(), secret_access_key: entropy.hex(40) };
+        let keys = RoleKeys { role: role_arn.into(), credentials, session_token: entropy.hex(64) };
+        state.keys.insert(access_key_id, keys.clone());
+        keys
     }
 
     /// Whose access key this is, and its secret.
@@ -155,8 +169,8 @@ impl Iam {
             return Some((Principal::Root, self.root.secret_access_key.clone()));
         }
         let state = self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (role, credentials) = state.keys.get(access_key_id)?;
-        Some((Principal::Role(role.clone()), credentials.secret_access_key.clone()))
+        let keys = state.keys.get(access_key_id)?;
+        Some((Principal::Role(keys.role.clone()), keys.credentials.secret_access_key.clone()))
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, State> {
@@ -183,7 +197,9 @@ impl Authorizer for Iam {
 impl vodline_s3::Credentials for Iam {
     fn find(&self, access_key: &str) -> Option<vodline_s3::Credential> {
         let (principal, secret_key) = self.identify(access_key)?;
-        Some(vodline_s3::Credential { secret_key, session_token: None, principal })
+        let state = self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let session_token = state.keys.get(access_key).map(|keys| keys.session_token.clone());
+        Some(vodline_s3::Credential { secret_key, session_token, principal })
     }
 }
 
@@ -196,9 +212,10 @@ pub struct Keyring {
 }
 
 impl vodline_lambda::RoleCredentials for Keyring {
-    fn keys(&self, role_arn: &str) -> vodline_lambda::RoleKeys {
-        let Credentials { access_key_id, secret_access_key } = self.iam.credentials_of(role_arn, &*self.entropy);
-        vodline_lambda::RoleKeys { access_key_id, secret_access_key }
+    fn issue(&self, role_arn: &str) -> vodline_lambda::RoleCredential {
+        let RoleKeys { credentials, session_token, .. } = self.iam.keys_of(role_arn, &*self.entropy);
+        let Credentials { access_key_id, secret_access_key } = credentials;
+        vodline_lambda::RoleCredential { access_key_id, secret_access_key, session_token }
     }
 }
 

@@ -129,13 +129,10 @@ impl Builder<'_> {
             environment.insert("AWS_LAMBDA_LOG_LEVEL".into(), level);
         }
         let spec = FunctionSpec {
-            name: function.function_name.clone(),
-            binary: binary.to_owned(),
             timeout: std::time::Duration::from_secs(function.timeout),
             memory_mb: function.memory_size,
             environment,
-            role_arn,
-            reserved_concurrency: None,
+            ..FunctionSpec::new(function.function_name.clone(), binary, role_arn)
         };
         let arn = self.setting.account.arn("lambda", &format!("function:{}", function.function_name));
         self.services.lambda.define_function(spec).map_err(resource.refused())?;

@@ -1,10 +1,30 @@
 //! The distribution and what belongs to it.
 
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::Value;
-use vodline_edge::DistributionSpec;
+use vodline_edge::{DistributionSpec, FunctionSpec};
 
 use super::{Builder, Resource, StackError};
 use crate::template::Attributes;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Function {
+    name: String,
+    function_code: String,
+    function_config: FunctionConfig,
+    /// Here a function is live as soon as it is defined.
+    #[serde(default, rename = "AutoPublish")]
+    _auto_publish: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct FunctionConfig {
+    runtime: String,
+    #[serde(default)]
+    comment: String,
+}
 
 impl Builder<'_> {
     pub(super) fn origin_access_control(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
@@ -14,7 +34,15 @@ impl Builder<'_> {
     }
 
     pub(super) fn edge_function(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
-        let arn = self.services.cloudfront.define_function(resource.id, &resource.properties).map_err(resource.refused())?;
+        let function: Function = resource.decode()?;
+        let spec = FunctionSpec {
+            logical_id: resource.id.into(),
+            name: function.name,
+            code: function.function_code,
+            runtime: function.function_config.runtime,
+            comment: function.function_config.comment,
+        };
+        let arn = self.services.cloudfront.define_function(spec).map_err(resource.refused())?;
         Ok(Attributes::new(&arn).with("FunctionARN", &arn).with("FunctionMetadata.FunctionARN", &arn))
     }
 
@@ -33,7 +61,7 @@ impl Builder<'_> {
     pub(super) fn distribution(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
         let config = config(resource, "DistributionConfig")?;
         let spec = DistributionSpec { logical_id: resource.id.into(), config: config.clone() };
-        let defined = self.services.cloudfront.define_distribution(&spec).map_err(resource.refused())?;
+        let defined = self.services.cloudfront.define_distribution(spec).map_err(resource.refused())?;
         Ok(Attributes::new(&defined.id).with("Id", &defined.id).with("DomainName", &defined.domain_name))
     }
 }

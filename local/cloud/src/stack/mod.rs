@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use vodline_core::{Account, AwsError, Entropy};
 use vodline_data::{DynamoDb, SecretsManager};
-use vodline_edge::CloudFront;
+use vodline_edge::Edge;
 use vodline_events::{Events, Queues};
 use vodline_lambda::Lambda;
 use vodline_s3::S3;
@@ -89,7 +89,7 @@ pub struct Services {
     /// State machines.
     pub states: Arc<States>,
     /// Distributions and what belongs to them.
-    pub cloudfront: Arc<CloudFront>,
+    pub cloudfront: Arc<Edge>,
     /// HTTP APIs.
     pub http_apis: Arc<HttpApis>,
     /// Roles.
@@ -222,7 +222,7 @@ impl<'a> Builder<'a> {
         let Some(resource) = self.resource(id)? else { return Ok(()) };
         let attributes = match resource.kind {
             "AWS::S3::Bucket" => self.bucket(&resource)?,
-            "AWS::DynamoDB::Table" => self.table(&resource).await?,
+            "AWS::DynamoDB::Table" => self.table(&resource)?,
             "AWS::SecretsManager::Secret" => self.secret(&resource)?,
             "AWS::SQS::Queue" => self.queue(&resource)?,
             "AWS::IAM::Role" => self.role(&resource)?,

@@ -1,7 +1,7 @@
 //! Buckets, tables, secrets, queues.
 
 use serde::{Deserialize, de::IgnoredAny};
-use vodline_data::{GenerateSecretString, SecretSpec, TableSpec};
+use vodline_data::{GenerateSecretString, SecretSource, SecretSpec, TableSpec};
 use vodline_events::{QueueSettings, QueueSpec};
 use vodline_s3::{BucketSpec, CorsRule};
 
@@ -140,10 +140,10 @@ impl Builder<'_> {
             .with("RegionalDomainName", format!("{name}.s3.{region}.amazonaws.com")))
     }
 
-    pub(super) async fn table(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
+    pub(super) fn table(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
         let spec: TableSpec = resource.decode()?;
         let name = spec.table_name.clone();
-        self.services.dynamodb.define_table(&spec).await.map_err(resource.refused())?;
+        self.services.dynamodb.define_table(&spec).map_err(resource.refused())?;
         Ok(Attributes::new(&name).with("Arn", self.setting.account.arn("dynamodb", &format!("table/{name}"))))
     }
 
@@ -152,7 +152,7 @@ impl Builder<'_> {
         let spec = SecretSpec {
             name: secret.name,
             description: secret.description,
-            generate: secret.generate_secret_string,
+            source: SecretSource::Generated(secret.generate_secret_string),
         };
         let arn = self.services.secrets.define_secret(&spec).map_err(resource.refused())?;
         Ok(Attributes::new(&arn).with("Id", &arn))
