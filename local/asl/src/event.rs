@@ -83,7 +83,7 @@ pub enum Event {
         /// Which task.
         task: TaskId,
     },
-    /// A timer of [`crate::Command::SetTimer`] fell due.
+    /// A timer of [`crate::Command::SetTimer`] fell due. One that is reported before its time is set again.
     TimerFired {
         /// Which timer.
         timer: TimerId,

@@ -135,8 +135,14 @@ impl<'a> Engine<'a, '_> {
     }
 
     fn timer_fired(&mut self, timer: TimerId) {
+        let Some(OpenTimer { at, purpose }) = self.execution.timers.get(&timer).cloned() else { return };
+        if self.env.now < at {
+            // It went off before a heartbeat moved it, and the news came after.
+            self.effects.commands.push(Command::SetTimer { timer, at });
+            return;
+        }
         // The timer itself has gone off: nothing is left to cancel.
-        let Some(OpenTimer { purpose, .. }) = self.execution.timers.remove(&timer) else { return };
+        self.execution.timers.remove(&timer);
         match purpose {
             Purpose::Resume(branch) => self.resume(branch, timer),
             Purpose::TaskTimeout(task) => self.task_overdue(task, false),

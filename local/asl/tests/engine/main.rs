@@ -1,0 +1,11 @@
+//! What an execution does as the outside world goes on, told event by event.
+//!
+//! Data flow and histories are held against recordings (`tests/recordings`); here is what no recording shows: time,
+//! stopping, redriving, limits, crashes.
+
+mod driver;
+mod limits;
+mod map_runs;
+mod properties;
+mod redrive;
+mod time;
