@@ -43,9 +43,9 @@ pub struct Config {
     pub objects: Arc<dyn Objects>,
     /// Decides what a job's role may read and write.
     pub authorizer: Arc<dyn Authorizer>,
-    /// The ffmpeg program (5.1 or later, with libx264).
+    /// The ffmpeg program (5.1 or later, with libx264): a name on the path, or an absolute path.
     pub ffmpeg: PathBuf,
-    /// The ffprobe program.
+    /// The ffprobe program; likewise.
     pub ffprobe: PathBuf,
     /// A program and its first arguments that sets limits (memory, file size, death with its parent) and then executes the rest
     /// of its command line in its own place, so that killing it kills ffmpeg.
@@ -170,12 +170,6 @@ impl MediaConvert {
         }
     }
 
-    /// Tells the loop that a job was submitted.
-    pub(crate) fn wake(&self) {
-        self.submitted.notify_one();
-        self.bus.wake();
-    }
-
     /// Tells a running job's task to stop.
     pub(crate) fn stop(&self, id: &str) {
         if let Some(sender) = self.running.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
@@ -216,7 +210,7 @@ impl MediaConvert {
 
     fn claim(&self) -> Result<Option<JobRecord>, StoreError> {
         loop {
-            let Some(next) = self.store.read(|connection| store::next_submitted(connection))? else { return Ok(None) };
+            let Some(next) = self.store.read(store::next_submitted)? else { return Ok(None) };
             let now = self.clock.now().as_millisecond();
             let claimed = self.change(&next.id, Some(&Happening::Progressing), |record| {
                 if record.status != Status::Submitted {
@@ -345,7 +339,7 @@ impl MediaConvert {
             store::insert(transaction, &record)?;
             Ok(record)
         })?;
-        self.wake();
+        self.submitted.notify_one();
         Ok(stored)
     }
 }

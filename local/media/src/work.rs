@@ -297,8 +297,8 @@ fn complete_enough(progress: Progress, facts: &SourceFacts, input: &ObjectLocati
 
 fn plan_failure(error: PlanError) -> Failure {
     let code = match error {
-        PlanError::NoVideo { .. } => code::NO_VIDEO,
-        PlanError::NoAudio { .. } | PlanError::NoTrack { .. } => code::NO_AUDIO,
+        PlanError::Video { .. } => code::NO_VIDEO,
+        PlanError::Audio { .. } | PlanError::Track { .. } => code::NO_AUDIO,
     };
     Failure::job(code, error.to_string())
 }

@@ -20,11 +20,19 @@ fn put_watermark(home: &Home) {
 }
 
 /// When the key frames of an HLS rendition are shown, to the millisecond.
-fn key_frames(home: &Home, folder: &Path, playlist: &str) -> Vec<String> {
-    let _ = home;
+fn key_frames(folder: &Path, playlist: &str) -> Vec<String> {
     let lines = ffprobe("-select_streams v -show_entries packet=pts_time,flags -of csv=p=0", &folder.join(playlist));
     let keys = lines.lines().filter(|line| line.contains(",K"));
     keys.map(|line| format!("{:.3}", line.split(',').next().unwrap().parse::<f64>().unwrap())).collect()
+}
+
+/// When the first packet of a DASH representation is shown, in seconds.
+fn first_packet(folder: &Path, stem: &str) -> f64 {
+    let parts = ["init", "_000000001"].map(|part| std::fs::read(folder.join(format!("{stem}{part}.mp4"))).unwrap());
+    let whole = folder.join("whole.mp4");
+    std::fs::write(&whole, parts.concat()).unwrap();
+    let times = ffprobe("-show_entries packet=pts_time -of csv=p=0", &whole);
+    times.lines().next().unwrap().trim_end_matches(',').parse().unwrap()
 }
 
 /// Lays a bucket's objects out as files, so that players can follow playlists.
@@ -86,10 +94,10 @@ async fn the_lines_job_makes_every_group() {
     }
     let folder = lay_out(&home, "media");
     let hls = folder.path().join("v/hls");
-    let first = key_frames(&home, &hls, "master_360p.m3u8");
+    let first = key_frames(&hls, "master_360p.m3u8");
     assert_eq!(first.len(), 2, "{first:?}");
     for rung in ["_540p", "_720p"] {
-        assert_eq!(key_frames(&home, &hls, &format!("master{rung}.m3u8")), first);
+        assert_eq!(key_frames(&hls, &format!("master{rung}.m3u8")), first);
     }
 
     // DASH: every representation plays, and picture and sound begin together.
@@ -98,6 +106,11 @@ async fn the_lines_job_makes_every_group() {
     for stream in ["h264,640", "h264,960", "h264,1280", "aac"] {
         assert!(streams.lines().any(|line| line.starts_with(stream)), "{streams}");
     }
+
+    let dash = folder.path().join("v/dash");
+    assert_eq!(first_packet(&dash, "manifest_360p"), 0.0);
+    let sound = first_packet(&dash, "manifest_audio");
+    assert!((sound + 1024.0 / 48_000.0).abs() < 0.001, "the encoder's first samples come before zero: {sound}");
 
     // The file and the stills.
     let length = ffprobe("-show_entries format=duration -of csv=p=0", &folder.path().join("v/mp4/video.mp4"));
@@ -276,7 +289,7 @@ async fn an_audio_only_source_gives_an_audio_job() {
 
 /// Long enough to be stopped in the middle.
 fn put_long(home: &Home) -> Value {
-    let arguments = "-f lavfi -i testsrc2=s=1280x720:r=30:d=60 -c:v libx264 -preset ultrafast -g 30 -pix_fmt yuv420p";
+    let arguments = "-f lavfi -i testsrc2=s=1280x720:r=30:d=30 -c:v libx264 -preset ultrafast -g 30 -pix_fmt yuv420p";
     home.put_clip("uploads", "long.mp4", arguments);
     let mut settings = one_rung("s3://uploads/long.mp4");
     settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] = json!(1280);

@@ -123,8 +123,12 @@ impl MediaConvert {
         validate(&create)?;
         decode_settings(&create.settings)?;
         let now = self.clock.now().as_millisecond();
+        let id = format!("{now}-{}", self.id_suffix());
+        if !create.tags.is_empty() {
+            request.authorize("mediaconvert:TagResource", &self.account.arn("mediaconvert", &format!("jobs/{id}")))?;
+        }
         let record = self.submit(JobRecord {
-            id: format!("{now}-{}", self.id_suffix()),
+            id,
             created_ms: now,
             started_ms: None,
             finished_ms: None,

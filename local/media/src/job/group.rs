@@ -28,9 +28,9 @@ impl OutputGroup {
     pub(crate) fn kind(&self) -> Option<OutputGroupKind<'_>> {
         let settings = &self.output_group_settings;
         match settings.kind {
-            GroupType::HlsGroupSettings => settings.hls_group_settings.as_ref().map(OutputGroupKind::Hls),
-            GroupType::FileGroupSettings => settings.file_group_settings.as_ref().map(OutputGroupKind::File),
-            GroupType::DashIsoGroupSettings => settings.dash_iso_group_settings.as_ref().map(OutputGroupKind::Dash),
+            GroupType::Hls => settings.hls_group_settings.as_ref().map(OutputGroupKind::Hls),
+            GroupType::File => settings.file_group_settings.as_ref().map(OutputGroupKind::File),
+            GroupType::Dash => settings.dash_iso_group_settings.as_ref().map(OutputGroupKind::Dash),
         }
     }
 }
@@ -86,11 +86,13 @@ pub(crate) struct OutputGroupSettings {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum GroupType {
-    HlsGroupSettings,
-    FileGroupSettings,
-    DashIsoGroupSettings,
+    #[serde(rename = "HLS_GROUP_SETTINGS")]
+    Hls,
+    #[serde(rename = "FILE_GROUP_SETTINGS")]
+    File,
+    #[serde(rename = "DASH_ISO_GROUP_SETTINGS")]
+    Dash,
 }
 
 /// `hlsGroupSettings`.

@@ -56,9 +56,9 @@ fn validate_group(
     files: &mut Vec<String>,
 ) -> Result<(), Refusal> {
     let name = match group.output_group_settings.kind {
-        GroupType::HlsGroupSettings => "hlsGroupSettings",
-        GroupType::FileGroupSettings => "fileGroupSettings",
-        GroupType::DashIsoGroupSettings => "dashIsoGroupSettings",
+        GroupType::Hls => "hlsGroupSettings",
+        GroupType::File => "fileGroupSettings",
+        GroupType::Dash => "dashIsoGroupSettings",
     };
     let settings_path = format!("{path}/outputGroupSettings");
     let Some(kind) = group.kind() else {

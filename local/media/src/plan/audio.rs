@@ -52,7 +52,7 @@ fn stream(description: &AudioDescription, input: &Input, facts: &SourceFacts) ->
     let wanted = selector.and_then(|selector| selector.tracks.first().copied()).unwrap_or(1);
     match streams.get((wanted as usize).saturating_sub(1)) {
         Some(stream) => Ok(Some(*stream)),
-        None => Err(PlanError::NoTrack { wanted, available: streams.len() }),
+        None => Err(PlanError::Track { wanted, available: streams.len() }),
     }
 }
 

@@ -94,13 +94,13 @@ pub(crate) struct PlannedAudio {
 pub(crate) enum PlanError {
     /// An output wants a picture and the source has none.
     #[error("the input has no video track, and /outputGroups/{group}/outputs/{output} needs one")]
-    NoVideo { group: usize, output: usize },
+    Video { group: usize, output: usize },
     /// A group of nothing but sound, and the source has none.
     #[error("the input has no audio track, and every output of /outputGroups/{group} needs one")]
-    NoAudio { group: usize },
+    Audio { group: usize },
     /// A selector asks for a track that is not there.
     #[error("the input has {available} audio tracks, and an audio selector asks for track {wanted}")]
-    NoTrack { wanted: u32, available: usize },
+    Track { wanted: u32, available: usize },
 }
 
 /// Plans the job.
@@ -112,7 +112,7 @@ pub(crate) fn plan(settings: &JobSettings, facts: &SourceFacts) -> Result<Plan, 
         let mut outputs = Vec::new();
         for (index, output) in group.outputs.iter().enumerate() {
             if output.video_description.is_some() && facts.video().is_none() {
-                return Err(PlanError::NoVideo { group: group_index, output: index });
+                return Err(PlanError::Video { group: group_index, output: index });
             }
             let directory = format!("g{group_index}o{index}");
             let planned = match &output.video_description {
@@ -124,7 +124,7 @@ pub(crate) fn plan(settings: &JobSettings, facts: &SourceFacts) -> Result<Plan, 
             outputs.extend(planned);
         }
         if outputs.is_empty() {
-            return Err(PlanError::NoAudio { group: group_index });
+            return Err(PlanError::Audio { group: group_index });
         }
         groups.push(outputs);
     }

@@ -132,7 +132,7 @@ fn what_a_source_lacks() {
     assert_eq!(silent.groups[3].len(), 3, "the DASH group's sound is left out");
     assert!(!silent.transcode.unwrap().iter().any(|argument| argument.starts_with("-c:a")));
     let blind = plan(&settings, &facts(None, 1));
-    assert_eq!(blind, Err(PlanError::NoVideo { group: 0, output: 0 }));
+    assert_eq!(blind, Err(PlanError::Video { group: 0, output: 0 }));
 
     let mut sound_only = line();
     let group = sound_only["outputGroups"][3].as_object_mut().unwrap();
@@ -141,7 +141,7 @@ fn what_a_source_lacks() {
     let sound_only = json!({"inputs": sound_only["inputs"], "outputGroups": [sound_only["outputGroups"][3]]});
     let settings = decode_settings(&sound_only).unwrap();
     assert!(plan(&settings, &facts(None, 1)).is_ok());
-    assert_eq!(plan(&settings, &facts(Some(json!({})), 0)), Err(PlanError::NoAudio { group: 0 }));
+    assert_eq!(plan(&settings, &facts(Some(json!({})), 0)), Err(PlanError::Audio { group: 0 }));
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_selector_chooses_the_track() {
     let two = plan_of(&settings, &facts(Some(json!({})), 2));
     assert!(option(&two.transcode.unwrap(), "-filter_complex").contains("[0:2]aresample"));
     let one = plan(&decode_settings(&settings).unwrap(), &facts(Some(json!({})), 1));
-    assert_eq!(one, Err(PlanError::NoTrack { wanted: 2, available: 1 }));
+    assert_eq!(one, Err(PlanError::Track { wanted: 2, available: 1 }));
 }
 
 #[test]

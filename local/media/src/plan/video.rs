@@ -188,7 +188,7 @@ impl Gop {
             GopUnits::Seconds => Self::Seconds(size),
             GopUnits::Auto => {
                 let segment = segment_seconds.unwrap_or(AUTO_GOP_SECONDS_MAX);
-                let longest = (1..=AUTO_GOP_SECONDS_MAX).rev().find(|gop| segment % gop == 0);
+                let longest = (1..=AUTO_GOP_SECONDS_MAX).rev().find(|gop| segment.is_multiple_of(*gop));
                 Self::Seconds(f64::from(longest.unwrap_or(1)))
             }
         }

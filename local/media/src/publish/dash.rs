@@ -16,9 +16,6 @@ use super::{
     uri, video_details,
 };
 
-/// Samples that ffmpeg's AAC encoder puts before the sound; they are to be decoded and not played.
-const AAC_PRIMING_SAMPLES: u64 = 1024;
-
 pub(super) fn prepare(
     context: &Context<'_>,
     group: &DashGroup,
@@ -57,7 +54,7 @@ pub(super) fn prepare(
     context.write(&file, &manifest(group, &representations))?;
     let manifest = context.playlist(file, &name, "application/dash+xml");
     let paths = Some(vec![context.destination.uri(&name)]);
-    let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::DashIsoGroup };
+    let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Dash };
     Ok((detail, media, vec![manifest]))
 }
 
@@ -141,12 +138,13 @@ fn representation(text: &mut String, id: usize, group: &DashGroup, member: &Repr
         text.push_str(">\n");
     }
     let Some(first) = member.timeline.first() else { return };
-    let offset = if member.planned.video.is_some() { 0 } else { AAC_PRIMING_SAMPLES };
+    // No presentation time offset: the edit lists of the initialisation segments put the first picture at zero, and what the
+    // audio encoder needs to get going before it.
     // A dollar sign would begin a template's identifier; two stand for one.
     let name = escape(&uri(&member.stem).replace('$', "$$"));
     let _ = writeln!(
         text,
-        "        <SegmentTemplate timescale=\"{}\" presentationTimeOffset=\"{offset}\" startNumber=\"1\" \
+        "        <SegmentTemplate timescale=\"{}\" startNumber=\"1\" \
          initialization=\"{name}init.mp4\" media=\"{name}_$Number%09d$.mp4\">\n          <SegmentTimeline>",
         first.timescale
     );

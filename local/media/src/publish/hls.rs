@@ -56,7 +56,7 @@ pub(super) fn prepare(
         playlists.clear();
         paths = None;
     }
-    let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::HlsGroup };
+    let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Hls };
     Ok((detail, media, playlists))
 }
 

@@ -99,11 +99,13 @@ pub(crate) struct VideoDetails {
 
 /// `type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum GroupKind {
-    FileGroup,
-    HlsGroup,
-    DashIsoGroup,
+    #[serde(rename = "FILE_GROUP")]
+    File,
+    #[serde(rename = "HLS_GROUP")]
+    Hls,
+    #[serde(rename = "DASH_ISO_GROUP")]
+    Dash,
 }
 
 /// Why finished files cannot be published.
@@ -245,7 +247,7 @@ fn video_details(planned: &PlannedOutput, bytes: u64, seconds: f64) -> Option<Vi
 }
 
 fn files(context: &Context<'_>, outputs: &[PlannedOutput]) -> Result<Prepared, PublishError> {
-    let mut detail = GroupDetail { output_details: Vec::new(), playlist_file_paths: None, kind: GroupKind::FileGroup };
+    let mut detail = GroupDetail { output_details: Vec::new(), playlist_file_paths: None, kind: GroupKind::File };
     let mut media = Vec::new();
     for planned in outputs {
         let stem = context.stem(planned);
