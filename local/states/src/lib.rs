@@ -19,6 +19,7 @@ mod machines;
 mod map_runs;
 mod names;
 mod redrive;
+mod retention;
 mod revisions;
 mod schema;
 mod service;

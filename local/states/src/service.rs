@@ -11,7 +11,7 @@ use crate::{
     activities::Offers,
     dispatch::Dispatcher,
     engine::{self, Engine, Work},
-    schema,
+    retention, schema,
     starter::Start,
     timers,
 };
@@ -58,7 +58,11 @@ impl States {
             return;
         };
         let dispatcher = Dispatcher::new(Arc::clone(&self));
-        tokio::join!(timers::run(&self.engine), dispatcher.run(&mut received));
+        tokio::join!(
+            timers::run(&self.engine),
+            retention::run(self.engine.context()),
+            dispatcher.run(&mut received)
+        );
     }
 
     /// Looks at the clock at once instead of within a second; for tests that move it.

@@ -9,7 +9,7 @@ use super::{Nothing, answer, at_most, decode, executions::IncludedData, paging, 
 use crate::{
     MachineSpec, States, definitions, engine, error, executions,
     machines::{self, Machine, RevisionRow, Route},
-    names, revisions,
+    names, retention, revisions,
     time::epoch_seconds,
 };
 
@@ -697,12 +697,10 @@ fn publish(
 
 /// Removes a machine and everything that was its own.
 fn remove(transaction: &Transaction<'_>, machine: i64, arn: &str) -> Result<(), StoreError> {
+    let mut statement = transaction.prepare("SELECT id FROM states_executions WHERE machine = ?1")?;
+    let executions: Vec<i64> = statement.query_map([machine], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    executions.iter().try_for_each(|execution| retention::remove(transaction, *execution))?;
     for statement in [
-        "DELETE FROM states_history WHERE execution IN (SELECT id FROM states_executions WHERE machine = ?1)",
-        "DELETE FROM states_tasks WHERE execution IN (SELECT id FROM states_executions WHERE machine = ?1)",
-        "DELETE FROM states_redrives WHERE execution IN (SELECT id FROM states_executions WHERE machine = ?1)",
-        "DELETE FROM states_map_runs WHERE execution IN (SELECT id FROM states_executions WHERE machine = ?1)",
-        "DELETE FROM states_executions WHERE machine = ?1",
         "DELETE FROM states_versions WHERE machine = ?1",
         "DELETE FROM states_aliases WHERE machine = ?1",
         "DELETE FROM states_revisions WHERE machine = ?1",

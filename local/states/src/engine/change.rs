@@ -134,6 +134,8 @@ pub(crate) struct Change {
     pub(crate) events: Vec<Event>,
     /// What is done once all this is on disk.
     pub(crate) then: Vec<Work>,
+    /// The execution could not begin: its name is taken.
+    pub(crate) rejected: bool,
     /// Who waits for it.
     pub(crate) replies: Vec<(Reply, Verdict)>,
 }
@@ -164,6 +166,7 @@ impl Change {
             redrive_token: None,
             events: Vec::new(),
             then: Vec::new(),
+            rejected: false,
             replies: Vec::new(),
         }
     }
@@ -180,6 +183,7 @@ impl Change {
                     for (_, verdict) in &mut self.replies {
                         *verdict = Verdict::NameTaken;
                     }
+                    self.rejected = true;
                     self.then.clear();
                     self.timers.clear();
                     return Ok(());

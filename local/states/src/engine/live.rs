@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 use vodline_asl::{
-    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionStatus, HistoryEvent, MapRun, MapRunOutcome,
+    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRun, MapRunOutcome,
     Outcome, Resource, ScheduleTask, TaskId, TaskProgress, TimerId, UnixMillis,
     map_run::{self, MapRunCommand, MapRunEvent, MapRunStatus},
 };
@@ -202,12 +202,12 @@ impl LiveExecution {
         if let Some(new) = starting {
             step.inserted = Some(new);
             *status_changed = true;
-            step.change.events.push(status_event::running(context, &self.execution, at));
+            self.tell_running(context, &mut step.change, at);
         }
         if let Some(token) = redrive_token {
             step.change.redrive_token = token.map(|token| (token, at));
             *status_changed = true;
-            step.change.events.push(status_event::running(context, &self.execution, at));
+            self.tell_running(context, &mut step.change, at);
         }
         for command in commands {
             if self.carry_out(context, &mut step.change, command, at) {
@@ -239,7 +239,9 @@ impl LiveExecution {
                 change.then.push(Work::RedriveMapRun { arn: map_run_arn, task });
             }
             Command::Finish(outcome) => {
-                change.events.push(status_event::ended(context, &self.execution, &outcome, at));
+                if self.is_standard() {
+                    change.events.push(status_event::ended(context, &self.execution, &outcome, at));
+                }
                 if let Some((run, index)) = self.map_run {
                     let execution_arn = self.context.execution_arn.clone();
                     let event = MapRunEvent::ChildFinished { index, execution_arn, outcome };
@@ -308,6 +310,17 @@ impl LiveExecution {
         for (task, arn) in self.execution.pending_map_runs() {
             change.then.push(Work::RedriveMapRun { arn: arn.to_owned(), task });
         }
+    }
+
+    fn tell_running(&self, context: &Context, change: &mut Change, at: UnixMillis) {
+        if self.is_standard() {
+            change.events.push(status_event::running(context, &self.execution, at));
+        }
+    }
+
+    /// The bus hears of Standard executions only; the Express children of a Map Run are run here too.
+    fn is_standard(&self) -> bool {
+        self.execution.info().kind == ExecutionKind::Standard
     }
 
     fn snapshot(&self) -> Result<Vec<u8>, Error> {

@@ -20,7 +20,7 @@ pub(super) enum Message {
     /// The writer is done with a step.
     Done {
         subject: Subject,
-        /// Whether it is on disk; if not, what is in memory is worth nothing.
+        /// Whether it is on disk; if not, what is in memory is of no use.
         written: bool,
     },
     /// Something to compute.

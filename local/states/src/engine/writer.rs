@@ -79,7 +79,7 @@ impl Writer {
         for due in change.timers.values().flatten() {
             self.context.timers.arm(*due);
         }
-        self.done(change.shard, change.id, change.map_run.is_some(), true);
+        self.done(change.shard, change.id, change.map_run.is_some(), !change.rejected);
         for work in change.then {
             // Nobody listens once the service is shut down; a restart finds the work in the store.
             let _ = self.work.send(work);

@@ -41,7 +41,7 @@ async fn the_bus_is_told_every_status() {
     let event = home.events().into_iter().last().unwrap();
     assert_eq!(event.source, "aws.states");
     assert_eq!(event.detail_type, "Step Functions Execution Status Change");
-    assert_eq!(event.resources, [arn.clone()]);
+    assert_eq!(event.resources, std::slice::from_ref(&arn));
     let expected = json!({
         "executionArn": arn, "stateMachineArn": machine, "name": arn.rsplit(':').next(), "status": "FAILED",
         "startDate": 1_750_000_000_000_i64, "stopDate": 1_750_000_000_000_i64, "input": "{}", "output": null,
@@ -254,6 +254,27 @@ async fn a_failed_execution_is_redriven_from_the_failed_state() {
     assert_well_formed(&history);
     let event = history.iter().find(|event| event["type"] == "ExecutionRedriven").unwrap();
     assert_eq!(event["executionRedrivenEventDetails"], json!({"redriveCount": 1}));
+}
+
+#[tokio::test]
+async fn executions_are_forgotten_after_ninety_days() {
+    let mut home = Home::new();
+    let machine = home.machine("echo", pass()).await;
+    let named = json!({"stateMachineArn": machine, "name": "old"});
+    let old = home.ok("StartExecution", named.clone()).await;
+    home.until(old["executionArn"].as_str().unwrap(), "SUCCEEDED").await;
+    let waiting = home.machine("waits", one(json!({"Type": "Wait", "Seconds": 99_999_999}))).await;
+    let waiting = home.begin(&waiting, json!({})).await;
+    home.clock.advance(jiff::SignedDuration::from_hours(24 * 91));
+    home.restart().await;
+    // The name is free again as soon as the old execution is gone.
+    let again = async {
+        while home.call("StartExecution", named.clone()).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), again).await.unwrap();
+    home.until(&waiting, "RUNNING").await;
 }
 
 #[tokio::test]
