@@ -381,7 +381,7 @@ fn register(evaluator: &mut Evaluator, name: &str, facts: &Facts<'_>) -> Result<
         "uuid" => {
             // An expression may ask for several: a generator of its own, seeded from the caller's.
             let random = std::cell::RefCell::new(SeededRandom::new(facts.random_bits()));
-            evaluator.register_fn(name, move |_: &[JValue]| Ok(JValue::from(uuid(&mut *random.borrow_mut()))))
+            evaluator.register_fn(name, move |_: &[JValue]| Ok(JValue::from(uuid(&mut random.borrow_mut()))))
         }
         "random" => {
             let random = std::cell::RefCell::new(SeededRandom::new(facts.random_bits()));
@@ -610,7 +610,7 @@ mod tests {
     fn knows_what_it_uses() {
         let expression = Expression::parse("$states.result.x & $y & $sum($z)").unwrap();
         assert_eq!(expression.variables(), ["sum", "y", "z"]);
-        assert_eq!(expression.uses.fields, [Field::Result]);
+        assert_eq!(expression.uses.fields, [Field::Result].into());
     }
 
     #[test]

@@ -60,3 +60,8 @@ pub use machine::{StateMachine, validate};
 pub use map_run::MapRun;
 pub use payload::{InvalidPayload, Payload};
 pub use resource::{IntegrationPattern, Resource, ServiceResource};
+
+/// The README's example compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -8,4 +8,5 @@ mod limits;
 mod map_runs;
 mod properties;
 mod redrive;
+mod snapshots;
 mod time;
