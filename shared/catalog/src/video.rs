@@ -64,7 +64,8 @@ impl Catalog {
         self.read(video_id, Kind::Video).await
     }
 
-    /// Registers the video unless it has a row.
+    /// Registers the video unless it has a row. The row of an execution whose admission failed is that execution's to make
+    /// anew.
     ///
     /// # Errors
     /// When DynamoDB does not answer.
@@ -79,7 +80,11 @@ impl Catalog {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression("attribute_not_exists(pk) OR (#executionArn = :execution AND #status = :failed)")
+            .expression_attribute_names("#executionArn", "executionArn")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":execution", AttributeValue::S(video.execution_arn.clone()))
+            .expression_attribute_values(":failed", AttributeValue::S("FAILED".to_owned()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;

@@ -50,6 +50,17 @@ async fn a_video_is_admitted_once() {
 }
 
 #[tokio::test]
+async fn a_failed_admission_is_made_good_by_its_own_execution() {
+    let catalog = admitted().await;
+    catalog.record_failure(&video_id(), EXECUTION, &failure(), at(1)).await.unwrap();
+    let other = Video { execution_arn: OTHER_EXECUTION.to_owned(), ..samples::video() };
+    assert!(matches!(catalog.admit(&other).await.unwrap(), Admission::Known(_)));
+    let titled = Video { title: "With a title".to_owned(), ..samples::video() };
+    assert_eq!(catalog.admit(&titled).await.unwrap(), Admission::Admitted);
+    assert_eq!(row(&catalog).await, titled);
+}
+
+#[tokio::test]
 async fn a_probe_is_kept_for_its_own_execution() {
     let catalog = admitted().await;
     let record = |execution| {

@@ -58,7 +58,7 @@ fn answer(database: &Database, asked: &Asked) -> Answer {
     };
     match outcome {
         Ok(body) => Answer::ok(body),
-        Err(error) => Answer { status: error.status_code(), error_type: None, body: error.to_json() },
+        Err(error) => Answer::status(error.status_code(), error.to_json()),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Asked {
     pub uri: String,
     /// `x-amz-target`, where the protocol has it.
     pub target: String,
+    /// `if-match`, where the request has a condition.
+    pub if_match: String,
     /// The body, as text.
     pub body: String,
 }
@@ -25,18 +27,33 @@ pub struct Asked {
 /// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// HTTP's.
-    pub status: u16,
-    /// Becomes `x-amzn-errortype`, for REST protocols.
-    pub error_type: Option<&'static str>,
-    /// JSON or XML.
-    pub body: String,
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
 }
 
 impl Answer {
-    /// 200 with this body.
+    /// 200 with this body, JSON or XML.
     pub fn ok(body: impl Into<String>) -> Self {
-        Self { status: 200, error_type: None, body: body.into() }
+        Self::status(200, body)
+    }
+
+    /// Another status with this body.
+    pub fn status(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into() }
+    }
+
+    /// With this header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// With the header in which REST protocols name an error.
+    #[must_use]
+    pub fn error_type(self, name: &str) -> Self {
+        self.header("x-amzn-errortype", name)
     }
 }
 
@@ -55,13 +72,14 @@ impl<F: Fn(&Asked) -> Answer + Send + Sync> HttpConnector for Connector<F> {
             method: request.method().to_owned(),
             uri: request.uri().to_owned(),
             target: request.headers().get("x-amz-target").unwrap_or_default().to_owned(),
+            if_match: request.headers().get("if-match").unwrap_or_default().to_owned(),
             body: String::from_utf8(body.to_vec()).expect("request bodies are text"),
         };
         let answer = (self.0)(&asked);
         let status = StatusCode::try_from(answer.status).expect("a status");
         let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
-        if let Some(error_type) = answer.error_type {
-            response.headers_mut().insert("x-amzn-errortype", error_type);
+        for (name, value) in answer.headers {
+            response.headers_mut().insert(name, value);
         }
         HttpConnectorFuture::ready(Ok(response))
     }

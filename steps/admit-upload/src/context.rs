@@ -71,3 +71,53 @@ impl Ports for Context {
         Timestamp::now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+    use vodline_testing::{
+        http::{self, Answer, Asked},
+        samples,
+    };
+
+    use super::*;
+
+    fn context(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Context {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests"))
+            .http_client(http::client(answer))
+            .build();
+        Context { catalog: vodline_testing::catalog(), s3: Client::from_conf(config) }
+    }
+
+    #[tokio::test]
+    async fn the_title_is_that_of_the_very_version() {
+        let versioned = context(|asked| {
+            assert!(asked.uri.ends_with("/uploads/7f/A%20cat%20%26%20a%20dog.mp4?versionId=3HL4kqtJvjVBH40Nrjfkd"));
+            assert_eq!(asked.if_match, "");
+            Answer::ok("").header("x-amz-meta-title", "Caf%C3%A9")
+        });
+        assert_eq!(versioned.title(&samples::source()).await.expect("there"), Some("Caf%C3%A9".to_owned()));
+        let unversioned = context(|asked| {
+            assert_eq!(asked.if_match, "\"9b2cf535f27731c974343645a3985328\"");
+            Answer::ok("")
+        });
+        let source = Source { version_id: None, ..samples::source() };
+        assert_eq!(unversioned.title(&source).await.expect("there"), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_named() {
+        let check = async |status: u16, code: ErrorCode, words: &str| {
+            let context = context(move |_| Answer::status(status, ""));
+            let error = context.title(&samples::source()).await.expect_err("not there");
+            assert_eq!((error.code(), error.to_string().as_str()), (code, words));
+        };
+        check(404, ErrorCode::SourceUnavailable, "the uploaded object is gone").await;
+        check(405, ErrorCode::SourceUnavailable, "the uploaded object has been deleted").await;
+        check(412, ErrorCode::SourceUnavailable, "the uploaded object has been replaced").await;
+        check(403, ErrorCode::AccessDenied, "s3:HeadObject answered status 403").await;
+    }
+}

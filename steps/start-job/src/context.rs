@@ -148,3 +148,145 @@ fn state(job: &Job) -> JobState {
         _ => JobState::Running,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use aws_sdk_mediaconvert::config::{BehaviorVersion, Credentials, Region};
+    use serde_json::json;
+    use vodline_testing::{
+        http::{self, Answer, Asked},
+        samples,
+    };
+
+    use super::*;
+    use crate::plan;
+
+    fn mediaconvert(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Client {
+        let config = aws_sdk_mediaconvert::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "tests"))
+            .http_client(http::client(answer))
+            .build();
+        Client::from_conf(config)
+    }
+
+    fn context(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Context {
+        let states = aws_sdk_sfn::Config::builder().behavior_version(aws_sdk_sfn::config::BehaviorVersion::latest());
+        Context {
+            catalog: vodline_testing::catalog(),
+            callback: StepFunctions::new(aws_sdk_sfn::Client::from_conf(states.build())),
+            mediaconvert: mediaconvert(answer),
+            role_arn: "arn:aws:iam::111122223333:role/mediaconvert".to_owned(),
+            app: "vodline".to_owned(),
+            places: Places { media_bucket: "media".to_owned(), watermark_uri: "s3://media/w.png".to_owned() },
+        }
+    }
+
+    fn settings() -> Value {
+        let places = Places { media_bucket: "media".to_owned(), watermark_uri: "s3://media/w.png".to_owned() };
+        plan::plan(&samples::video_id(), &samples::source(), &samples::facts(), &samples::ladder(), &places)
+            .expect("a plan")
+            .settings
+    }
+
+    fn order() -> Order {
+        Order { video_id: samples::video_id(), attempt: 2, request_token: "token".to_owned(), settings: settings() }
+    }
+
+    #[tokio::test]
+    async fn the_order_is_what_mediaconvert_takes() {
+        let asked = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&asked);
+        let context = context(move |request| {
+            *keep.lock().expect("no panic") = Some(request.clone());
+            Answer::status(201, r#"{"job": {"id": "1771852248480-6dv3gn"}}"#)
+        });
+        assert_eq!(context.create(order()).await.expect("ordered"), "1771852248480-6dv3gn");
+        let asked = asked.lock().expect("no panic").take().expect("a request");
+        assert!(asked.uri.ends_with("/2017-08-29/jobs"), "{}", asked.uri);
+        let expected = json!({
+            "clientRequestToken": "token",
+            "role": "arn:aws:iam::111122223333:role/mediaconvert",
+            "settings": settings(),
+            "statusUpdateInterval": "SECONDS_10",
+            "tags": { "app": "vodline", "videoId": samples::video_id() },
+            "userMetadata": { "app": "vodline", "attempt": "2", "videoId": samples::video_id() },
+        });
+        assert_eq!(serde_json::from_str::<Value>(&asked.body).expect("JSON"), expected);
+    }
+
+    /// The same with every number as a float: the SDK writes some of them so.
+    fn with_floats(value: &Value) -> Value {
+        match value {
+            Value::Number(number) => json!(number.as_f64()),
+            Value::Array(elements) => elements.iter().map(with_floats).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(name, member)| (name.clone(), with_floats(member))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The SDK reads the settings and writes them again. A name that it does not know would be gone, and a value that it does
+    /// not know would be marked.
+    #[tokio::test]
+    async fn every_name_and_value_of_the_template_is_one_of_the_sdks() {
+        let written = Arc::new(Mutex::new(Value::Null));
+        let keep = Arc::clone(&written);
+        let client = mediaconvert(move |request| {
+            if request.method == "POST" {
+                let request: Value = serde_json::from_str(&request.body).expect("JSON");
+                *keep.lock().expect("no panic") = request["settings"].clone();
+            }
+            Answer::ok(json!({ "job": { "id": "1", "settings": settings() } }).to_string())
+        });
+        let job = client.get_job().id("1").send().await.expect("an answer").job.expect("a job");
+        let typed = job.settings.expect("settings");
+        let shown = format!("{typed:?}");
+        assert!(!shown.contains("Unknown"), "{shown}");
+        client.create_job().role("r").settings(typed).send().await.expect("an answer");
+        assert_eq!(with_floats(&written.lock().expect("no panic")), with_floats(&settings()));
+    }
+
+    #[tokio::test]
+    async fn what_mediaconvert_refuses_is_said_in_its_words() {
+        let context = context(|_| {
+            Answer::status(400, r#"{"message": "/settings/inputs: is a required property"}"#)
+                .error_type("BadRequestException")
+        });
+        let error = context.create(order()).await.expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::JobRefused);
+        assert_eq!(error.to_string(), "MediaConvert refused the job: /settings/inputs: is a required property");
+    }
+
+    #[tokio::test]
+    async fn a_job_tells_what_became_of_it() {
+        let check = async |status: u16, body: Value, expected: Option<JobState>| {
+            let text = body.to_string();
+            let error_type = if status == 404 { "NotFoundException" } else { "" };
+            let context = context(move |_| Answer::status(status, text.clone()).error_type(error_type));
+            assert_eq!(context.job("1").await.expect("an answer"), expected, "{body}");
+        };
+        let job = |more: Value| {
+            let mut job = json!({ "id": "1", "role": "r", "settings": {} });
+            job.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+            json!({ "job": job })
+        };
+        check(404, json!({ "message": "no" }), None).await;
+        check(200, job(json!({ "status": "SUBMITTED" })), Some(JobState::Running)).await;
+        check(200, job(json!({ "status": "PROGRESSING" })), Some(JobState::Running)).await;
+        check(200, job(json!({ "status": "CANCELED" })), Some(JobState::Canceled)).await;
+        let failed = JobState::Failed { code: Some(1040), message: Some("no".to_owned()) };
+        check(200, job(json!({ "status": "ERROR", "errorCode": 1040, "errorMessage": "no" })), Some(failed)).await;
+        let complete = json!({
+            "status": "COMPLETE",
+            "outputGroupDetails": [{ "outputDetails": [{ "durationInMs": 20_000 }] }],
+            "warnings": [{ "code": 250_003, "count": 1 }],
+        });
+        let expected = JobState::Complete { duration_ms: Some(20_000), warnings: vec![250_003] };
+        check(200, job(complete), Some(expected)).await;
+    }
+}
