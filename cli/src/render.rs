@@ -34,7 +34,7 @@ pub(crate) fn error(error: &dyn Error) {
 
 /// Text from elsewhere, harmless on a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c.is_control() && !matches!(c, '\n' | '\t') { '\u{fffd}' } else { c }).collect()
 }
 
 /// Rows in columns; the widths fit the contents.

@@ -10,8 +10,9 @@ use std::{
 /// Tests of one program run side by side; each clip is made once.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// Where clips are kept between runs.
-fn folder() -> PathBuf {
+/// Where clips are kept between runs: `target/clips`.
+#[must_use]
+pub fn folder() -> PathBuf {
     // `target/<profile>/deps/<test>` -> `target/clips`.
     let here = std::env::current_exe().unwrap();
     here.ancestors().nth(3).unwrap().join("clips")

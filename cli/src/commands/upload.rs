@@ -8,7 +8,7 @@ use std::{
 use aws_sdk_s3::{
     Client,
     primitives::{ByteStream, Length},
-    types::{CompletedMultipartUpload, CompletedPart},
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
 };
 use clap::Args;
 use futures::{StreamExt, TryStreamExt};
@@ -134,6 +134,7 @@ impl Target<'_> {
             .create_multipart_upload()
             .bucket(self.bucket)
             .key(self.key)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .set_metadata(self.metadata())
             .send()
             .await
@@ -193,6 +194,7 @@ impl Target<'_> {
             .key(self.key)
             .upload_id(upload_id)
             .part_number(number)
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .body(stream(file, offset, length).await?)
             .send()
             .await
@@ -202,7 +204,6 @@ impl Target<'_> {
             .part_number(number)
             .set_e_tag(answer.e_tag)
             .set_checksum_crc32(answer.checksum_crc32)
-            .set_checksum_crc64_nvme(answer.checksum_crc64_nvme)
             .build())
     }
 
