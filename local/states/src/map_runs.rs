@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vodline_asl::{
-    Event, ExecutionInfo, ExecutionKind, ExecutionStatus, Outcome, Payload, Resource,
+    Event, ExecutionInfo, ExecutionKind, ExecutionStatus, Outcome, Payload, Resource, UnixMillis,
     map_run::{ItemReader, MapRunCommand, MapRunEvent, ResultWriter},
 };
 use vodline_core::{AwsError, ObjectMetadata, Principal, StoreError};
@@ -91,6 +91,13 @@ impl States {
             Ok(None) => return None,
             Err(error) => return Some(failed(index, context, &error)),
         };
+        // Asked for again after a crash, what this redrive of the run has brought about is not done twice.
+        let redriven_at = self.redriven_at(run).ok().flatten();
+        let last_began =
+            if context.kind == ExecutionKind::Standard { child.redriven_at } else { Some(child.started_at) };
+        if last_began.zip(redriven_at).is_some_and(|(began, asked)| began > asked) {
+            return ended(index, &child);
+        }
         let delivered = if context.kind == ExecutionKind::Standard {
             self.engine.deliver(Subject::Execution(child.id), Input::Redrive { token: None }).await
         } else {
@@ -152,6 +159,17 @@ impl States {
         })
     }
 
+    /// When a run was last redriven.
+    fn redriven_at(&self, run: i64) -> Result<Option<UnixMillis>, StoreError> {
+        let at: Option<i64> = self.engine.context().store.read::<_, StoreError>(|connection| {
+            Ok(connection
+                .prepare_cached("SELECT redriven_at FROM states_map_runs WHERE id = ?1")?
+                .query_row([run], |row| row.get(0))?)
+        })?;
+        Ok(at.map(UnixMillis))
+    }
+
+    /// How many executions were started for an item or batch.
     fn children(&self, run: i64, index: u64) -> Result<u64, StoreError> {
         self.engine.context().store.read(|connection| {
             Ok(connection.query_row(
@@ -337,7 +355,7 @@ struct Record<'a> {
 }
 
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html>.
-fn record(row: &ExecutionRow, now: vodline_asl::UnixMillis) -> Value {
+fn record(row: &ExecutionRow, now: UnixMillis) -> Value {
     let redrivable = redrive::status(&row.facts(), now);
     let record = Record {
         cause: row.cause.as_deref(),
@@ -354,7 +372,7 @@ fn record(row: &ExecutionRow, now: vodline_asl::UnixMillis) -> Value {
         start_date: row.started_at.to_rfc3339(),
         state_machine_arn: &row.machine_arn,
         status: row.status.as_str(),
-        stop_date: row.stopped_at.map(vodline_asl::UnixMillis::to_rfc3339),
+        stop_date: row.stopped_at.map(UnixMillis::to_rfc3339),
     };
     // A struct of strings and numbers always serialises.
     serde_json::to_value(&record).unwrap_or(Value::Null)

@@ -38,9 +38,8 @@ fn remove_old(context: &Context, now: UnixMillis) -> Result<bool, StoreError> {
     let before = now.0 - KEPT_MS;
     let old: Vec<i64> = context.store.read::<_, StoreError>(|connection| {
         // Executions begin in the order of their ids, so the old ones are the first: no index is needed.
-        let mut statement = connection.prepare_cached(
-            "SELECT id, started_at, coalesce(stopped_at, ?1) FROM states_executions ORDER BY id",
-        )?;
+        let mut statement = connection
+            .prepare_cached("SELECT id, started_at, coalesce(stopped_at, ?1) FROM states_executions ORDER BY id")?;
         let mut rows = statement.query([i64::MAX])?;
         let mut old = Vec::new();
         while let Some(row) = rows.next()? {

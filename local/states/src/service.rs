@@ -58,11 +58,7 @@ impl States {
             return;
         };
         let dispatcher = Dispatcher::new(Arc::clone(&self));
-        tokio::join!(
-            timers::run(&self.engine),
-            retention::run(self.engine.context()),
-            dispatcher.run(&mut received)
-        );
+        tokio::join!(timers::run(&self.engine), retention::run(self.engine.context()), dispatcher.run(&mut received));
     }
 
     /// Looks at the clock at once instead of within a second; for tests that move it.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 use vodline_asl::{
-    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRun, MapRunOutcome,
-    Outcome, Resource, ScheduleTask, TaskId, TaskProgress, TimerId, UnixMillis,
+    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionKind, ExecutionStatus, HistoryEvent, MapRun,
+    MapRunOutcome, Outcome, Resource, ScheduleTask, TaskId, TaskProgress, TimerId, UnixMillis,
     map_run::{self, MapRunCommand, MapRunEvent, MapRunStatus},
 };
 
