@@ -59,7 +59,9 @@ fn route(method: &Method, path: &str) -> Operation {
         (_, [_, "functions", _, "response-streaming-invocations"]) => Operation::Other("InvokeWithResponseStream"),
         (_, [_, "functions", _, "invoke-async"]) => Operation::Other("InvokeAsync"),
         (_, [_, "functions", _, "concurrency"]) => Operation::Other("the concurrency operations"),
-        (_, [_, "functions", _, "event-invoke-config", ..]) => Operation::Other("the event invoke configuration operations"),
+        (_, [_, "functions", _, "event-invoke-config", ..]) => {
+            Operation::Other("the event invoke configuration operations")
+        }
         (_, [_, "functions", _, "url", ..]) => Operation::Other("the function URL operations"),
         (_, [_, "layers", ..]) => Operation::Other("the layer operations"),
         (_, [_, "tags", ..]) => Operation::Other("the tag operations"),
@@ -81,7 +83,8 @@ impl Service for Lambda {
             Operation::GetFunction(name) => {
                 let function = permitted(core, &request, &name, "lambda:GetFunction")?;
                 let configuration = configuration(core, &function).await?;
-                let code = Code { repository_type: "S3", location: core.binary(&function.spec()).display().to_string() };
+                let code =
+                    Code { repository_type: "S3", location: core.binary(&function.spec()).display().to_string() };
                 answer(&GetFunctionAnswer { configuration, code })
             }
             Operation::GetFunctionConfiguration(name) => {
@@ -120,8 +123,11 @@ async fn invoke(core: &Arc<Core>, request: &Request, name: &str) -> Result<Respo
     let payload = request.body.clone();
     if !payload.is_empty() {
         serde_json::from_slice::<IgnoredAny>(&payload).map_err(|error| {
-            AwsError::bad_request("InvalidRequestContentException", format!("Could not parse request body into json: {error}"))
-                .member("Type", "User")
+            AwsError::bad_request(
+                "InvalidRequestContentException",
+                format!("Could not parse request body into json: {error}"),
+            )
+            .member("Type", "User")
         })?;
     }
     for header in ["x-amz-durable-execution-name", "x-amz-tenant-id"] {
@@ -172,7 +178,8 @@ fn check_size(size: usize, limit: usize) -> Result<(), AwsError> {
         return Ok(());
     }
     let message = format!("Request must be smaller than {limit} bytes for the InvokeFunction operation");
-    Err(AwsError::with_status(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message).member("Type", "User"))
+    Err(AwsError::with_status(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", message)
+        .member("Type", "User"))
 }
 
 #[derive(Serialize)]

@@ -148,6 +148,16 @@ mod tests {
         ] {
             assert_eq!(found.get(name).map(String::as_str), Some(value), "{name}");
         }
-        assert!(!format!("{:?}", RoleCredential { access_key_id: "k".into(), secret_access_key: "s3cr3t".into(), session_token: "t0k3n".into() }).contains("3"));
+        assert!(
+            !format!(
+                "{:?}",
+                RoleCredential {
+                    access_key_id: "k".into(),
+                    secret_access_key: "s3cr3t".into(),
+                    session_token: "t0k3n".into()
+                }
+            )
+            .contains("3")
+        );
     }
 }

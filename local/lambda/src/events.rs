@@ -148,7 +148,12 @@ impl Core {
     /// Invokes once. Returns when to try again, with the number of failures so far; `None` when it is over.
     async fn try_once(self: &Arc<Self>, event: &Event) -> Option<(Timestamp, usize)> {
         let given_up = |reason: &str| {
-            tracing::warn!(function = event.function, request_id = event.request_id, reason, "an asynchronous invocation is given up");
+            tracing::warn!(
+                function = event.function,
+                request_id = event.request_id,
+                reason,
+                "an asynchronous invocation is given up"
+            );
             None
         };
         let outcome = match self.find(&event.function, None) {

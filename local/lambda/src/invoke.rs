@@ -154,7 +154,8 @@ impl Core {
         let job = Job {
             request_id: id.clone(),
             function_arn: call.function_arn.clone(),
-            deadline_ms: self.clock.now().as_millisecond() + i64::try_from(spec.timeout.as_millis()).unwrap_or(i64::MAX),
+            deadline_ms: self.clock.now().as_millisecond()
+                + i64::try_from(spec.timeout.as_millis()).unwrap_or(i64::MAX),
             trace_id: self.trace_id(),
             client_context: call.client_context.clone(),
             payload: call.payload.clone(),

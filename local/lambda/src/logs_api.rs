@@ -292,8 +292,7 @@ impl Place {
 /// Reads lines in order, at most `limit`.
 fn read(connection: &Connection, range: &Range<'_>, limit: usize) -> Result<Vec<Stored>, StoreError> {
     let mut filter = "function = ?1 AND time_ms >= ?2 AND time_ms < ?3".to_owned();
-    let mut values: Vec<Value> =
-        vec![range.function.to_owned().into(), range.start_ms.into(), range.end_ms.into()];
+    let mut values: Vec<Value> = vec![range.function.to_owned().into(), range.start_ms.into(), range.end_ms.into()];
     if !range.streams.is_empty() {
         let names: Vec<String> = (0..range.streams.len()).map(|n| format!("?{}", values.len() + 1 + n)).collect();
         filter.push_str(&format!(" AND stream IN ({})", names.join(", ")));
@@ -509,7 +508,11 @@ impl Terms {
         if let Some(first) = pattern.chars().next()
             && matches!(first, '{' | '[' | '%')
         {
-            return Err(AwsError::unsupported_field("logs", "FilterLogEvents", &format!("filterPattern beginning with {first}")));
+            return Err(AwsError::unsupported_field(
+                "logs",
+                "FilterLogEvents",
+                &format!("filterPattern beginning with {first}"),
+            ));
         }
         let mut terms = Self::default();
         let mut rest = pattern;

@@ -79,11 +79,8 @@ impl Process {
             },
         );
         let (reader, writer) = io::pipe()?;
-        let child = command(&binary, &core.bin_dir)
-            .envs(variables)
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            .spawn()?;
+        let child =
+            command(&binary, &core.bin_dir).envs(variables).stdout(writer.try_clone()?).stderr(writer).spawn()?;
         let output =
             Output::new(reader, spec.name.as_str().into(), stream, core.clock.clone(), core.log_writer.clone())?;
         tokio::spawn(output.clone().run());
@@ -240,7 +237,9 @@ mod tests {
 
     #[test]
     fn ends_in_lambdas_words() {
-        for (raw, expected) in [(0, "exit status 0"), (101 << 8, "exit status 101"), (9, "signal: killed"), (10, "signal: 10")] {
+        for (raw, expected) in
+            [(0, "exit status 0"), (101 << 8, "exit status 101"), (9, "signal: killed"), (10, "signal: 10")]
+        {
             assert_eq!(describe(ExitStatus::from_raw(raw)), expected);
         }
     }

@@ -198,9 +198,15 @@ impl Core {
     }
 
     /// The function of a name, a partial ARN or an ARN, each with or without a qualifier, and the qualifier.
-    pub(crate) fn find(&self, address: &str, qualifier: Option<&str>) -> Result<(Arc<Function>, Option<String>), AwsError> {
+    pub(crate) fn find(
+        &self,
+        address: &str,
+        qualifier: Option<&str>,
+    ) -> Result<(Arc<Function>, Option<String>), AwsError> {
         let rest = match Arn::parse(address) {
-            Some(arn) if arn.service == "lambda" && arn.account == self.account.id && arn.region == self.account.region => {
+            Some(arn)
+                if arn.service == "lambda" && arn.account == self.account.id && arn.region == self.account.region =>
+            {
                 arn.resource
             }
             Some(_) => return Err(self.not_found(address, qualifier)),

@@ -87,7 +87,9 @@ impl FunctionSpec {
         }
         for name in self.environment.keys() {
             let mut bytes = name.bytes();
-            if !bytes.next().is_some_and(|first| first.is_ascii_alphabetic()) || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            if !bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
+                || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            {
                 return invalid(format!("{name:?} is not the name of an environment variable"));
             }
             if crate::environment::is_reserved(name) {

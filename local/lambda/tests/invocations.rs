@@ -108,7 +108,10 @@ fn request(method: Method, path: &str, headers: &[(&'static str, &str)], body: i
         method,
         path: path.into(),
         query: query.into(),
-        headers: headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<HeaderMap>(),
         body: body.into(),
         principal: Principal::Root,
         request_id: "request".into(),
@@ -152,7 +155,10 @@ async fn errors_of_functions_are_outcomes() {
     let home = start();
     let (failed, error) = invoke(&home, json!({"do": "fail"})).await;
     assert!(failed);
-    assert_eq!((error["errorType"].as_str(), error["errorMessage"].as_str()), (Some("Vod.Example"), Some("on purpose")));
+    assert_eq!(
+        (error["errorType"].as_str(), error["errorMessage"].as_str()),
+        (Some("Vod.Example"), Some("on purpose"))
+    );
     let (failed, error) = invoke(&home, json!({"do": "panic"})).await;
     assert!(failed);
     assert!(error["errorMessage"].as_str().unwrap().contains("asked to panic"), "{error}");
@@ -188,7 +194,10 @@ async fn a_function_that_takes_too_long_is_ended() {
     assert!(failed);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
     let message = error["errorMessage"].as_str().unwrap();
-    assert!(message.starts_with("RequestId: ") && message.ends_with(" Error: Task timed out after 1.00 seconds"), "{message}");
+    assert!(
+        message.starts_with("RequestId: ") && message.ends_with(" Error: Task timed out after 1.00 seconds"),
+        "{message}"
+    );
     assert_eq!(messages(&home, "\"Status: timeout\"").await.len(), 1);
     assert!(!invoke(&home, json!({})).await.0, "the next invocation gets a new process");
 }
@@ -257,7 +266,8 @@ async fn a_function_inherits_nothing() {
     let (_, environment) = invoke(&home, json!({"do": "environment"})).await;
     let names: Vec<_> = environment.as_object().unwrap().keys().map(String::as_str).collect();
     let known = |name: &str| {
-        name.starts_with("AWS_") || name.starts_with("LAMBDA_")
+        name.starts_with("AWS_")
+            || name.starts_with("LAMBDA_")
             || ["_HANDLER", "_X_AMZN_TRACE_ID", "LANG", "PATH", "TABLE", "TZ"].contains(&name)
     };
     assert!(names.iter().all(|name| known(name)), "{names:?}");
@@ -297,7 +307,9 @@ async fn what_functions_print_is_kept_in_order() {
     let (mut read, mut token) = (Vec::new(), None::<String>);
     loop {
         let page = logs(&home, "GetLogEvents", input(token.as_deref())).await;
-        read.extend(page["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()));
+        read.extend(
+            page["events"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()),
+        );
         let next = page["nextForwardToken"].as_str().unwrap().to_owned();
         if token.as_ref() == Some(&next) {
             break;
@@ -318,7 +330,10 @@ async fn the_api_invokes() {
     assert_eq!(answer.headers["x-amz-executed-version"], "$LATEST");
     let tail = BASE64_STANDARD.decode(answer.headers["x-amz-log-result"].as_bytes()).unwrap();
     let tail = String::from_utf8(tail).unwrap();
-    assert!(tail.starts_with("START RequestId") && tail.contains("second ✓") && tail.contains("REPORT RequestId"), "{tail}");
+    assert!(
+        tail.starts_with("START RequestId") && tail.contains("second ✓") && tail.contains("REPORT RequestId"),
+        "{tail}"
+    );
     let answer = call(&home, &[], json!({"do": "fail"})).await.unwrap();
     assert_eq!((answer.status.as_u16(), &answer.headers["x-amz-function-error"]), (200, &"Unhandled".parse().unwrap()));
     assert_eq!(call(&home, &[("x-amz-invocation-type", "DryRun")], json!({})).await.unwrap().status, 204);
@@ -327,7 +342,10 @@ async fn the_api_invokes() {
     let post = |path: String, body: &'static str| home.lambda.call(request(Method::POST, &path, &[], body));
     assert_eq!(post(invocations("example"), "{not json").await.unwrap_err().code, "InvalidRequestContentException");
     assert_eq!(post(invocations("nobody"), "").await.unwrap_err().code, "ResourceNotFoundException");
-    assert_eq!(post(invocations("example") + "?Qualifier=other", "").await.unwrap_err().code, "ResourceNotFoundException");
+    assert_eq!(
+        post(invocations("example") + "?Qualifier=other", "").await.unwrap_err().code,
+        "ResourceNotFoundException"
+    );
     assert_eq!(post(invocations("example") + "?Qualifier=live", "").await.unwrap().status, 200);
     let arn = "arn%3Aaws%3Alambda%3Aus-east-1%3A000000000000%3Afunction%3Aexample%3Alive";
     assert_eq!(post(invocations(arn), "").await.unwrap().status, 200);
@@ -400,18 +418,4 @@ async fn idle_processes_are_ended_with_the_home() {
         }
     };
     tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn zz_overhead() {
-    let home = start();
-    invoke(&home, json!({})).await;
-    let mut times = Vec::new();
-    for _ in 0..500 {
-        let t = std::time::Instant::now();
-        home.lambda.invoke("example", Bytes::from_static(b"{}")).await.unwrap();
-        times.push(t.elapsed());
-    }
-    times.sort();
-    panic!("p50 {:?} p99 {:?}", times[250], times[495]);
 }

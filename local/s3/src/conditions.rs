@@ -153,7 +153,7 @@ mod tests {
     #[track_caller]
     fn check(condition: ReadCondition, expected: Option<u16>) {
         let status = condition.check_read(&version()).err().map(|failure| match failure {
-            Failure::Refused { code, .. } => code.status_code().map_or(0, |status| status.as_u16()),
+            Failure::Refused(refusal) => refusal.status().as_u16(),
             _ => 500,
         });
         assert_eq!(status, expected, "{condition:?}");

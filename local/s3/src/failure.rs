@@ -23,18 +23,28 @@ pub enum OpenError {
     },
 }
 
+/// A refusal, as the client sees it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) code: S3ErrorCode,
+    /// For codes that s3s knows no status of.
+    status: Option<StatusCode>,
+    message: Cow<'static, str>,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status.or_else(|| self.code.status_code()).unwrap_or(StatusCode::BAD_REQUEST)
+    }
+}
+
 /// A request cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// It is refused, with one of S3's error codes.
-    #[error("{}: {message}", code.as_str())]
-    Refused {
-        code: S3ErrorCode,
-        /// For codes that s3s knows no status of.
-        status: Option<StatusCode>,
-        message: Cow<'static, str>,
-        headers: HeaderMap,
-    },
+    #[error("{}: {}", .0.code.as_str(), .0.message)]
+    Refused(Box<Refusal>),
     /// The store failed.
     #[error("the store failed")]
     Store(#[from] StoreError),
@@ -52,23 +62,22 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn new(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused { code, status: None, message: message.into(), headers: HeaderMap::new() }
+        Self::refused(code, None, message.into())
     }
 
     /// A refusal with a code that s3s does not know.
     pub(crate) fn custom(code: &'static str, status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused {
-            code: S3ErrorCode::Custom(code.into()),
-            status: Some(status),
-            message: message.into(),
-            headers: HeaderMap::new(),
-        }
+        Self::refused(S3ErrorCode::Custom(code.into()), Some(status), message.into())
+    }
+
+    fn refused(code: S3ErrorCode, status: Option<StatusCode>, message: Cow<'static, str>) -> Self {
+        Self::Refused(Box::new(Refusal { code, status, message, headers: HeaderMap::new() }))
     }
 
     /// Adds a header to the refusal; one that HTTP cannot carry is left out.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
-        if let (Self::Refused { headers, .. }, Ok(value)) = (&mut self, value.parse()) {
-            headers.insert(name, value);
+        if let (Self::Refused(refusal), Ok(value)) = (&mut self, value.parse()) {
+            refusal.headers.insert(name, value);
         }
         self
     }
@@ -114,7 +123,7 @@ impl Failure {
     }
 
     fn log(&self) {
-        if !matches!(self, Self::Refused { .. }) {
+        if !matches!(self, Self::Refused(_)) {
             tracing::error!(error = ?self, "a request to S3 failed");
         }
     }
@@ -130,11 +139,11 @@ impl From<Failure> for S3Error {
     fn from(failure: Failure) -> Self {
         failure.log();
         match failure {
-            Failure::Refused { code, status, message, headers } => {
+            Failure::Refused(refusal) => {
+                let status = refusal.status();
+                let Refusal { code, message, headers, .. } = *refusal;
                 let mut error = Self::with_message(code, message);
-                if let Some(status) = status {
-                    error.set_status_code(status);
-                }
+                error.set_status_code(status);
                 if !headers.is_empty() {
                     error.set_headers(headers);
                 }
@@ -151,10 +160,7 @@ impl From<Failure> for AwsError {
     fn from(failure: Failure) -> Self {
         failure.log();
         match failure {
-            Failure::Refused { code, status, message, .. } => {
-                let status = status.or_else(|| code.status_code()).unwrap_or(StatusCode::BAD_REQUEST);
-                Self::with_status(status, code.as_str(), message)
-            }
+            Failure::Refused(refusal) => Self::with_status(refusal.status(), refusal.code.as_str(), refusal.message),
             Failure::Store(error) => error.into(),
             Failure::Disk { .. } | Failure::Task(_) => Self::internal("the home's disk failed; its log says why"),
         }

@@ -137,7 +137,7 @@ fn insert_time(headers: &mut HeaderMap, name: HeaderName, time: &Timestamp) {
 /// S3's error document.
 fn refusal(failure: Failure, request_id: &str) -> OriginResponse {
     let mut headers = match &failure {
-        Failure::Refused { headers, .. } => headers.clone(),
+        Failure::Refused(refusal) => refusal.headers.clone(),
         _ => HeaderMap::new(),
     };
     let error = AwsError::from(failure);

@@ -353,6 +353,40 @@ mod tests {
     }
 
     #[test]
+    fn incomplete_uploads_are_aborted_at_their_buckets_age() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let s3 = open(directory.path(), clock.clone());
+        for (name, abort_uploads_after_days) in [("films", Some(2)), ("other", None)] {
+            let spec = BucketSpec { name: name.into(), abort_uploads_after_days, ..BucketSpec::default() };
+            s3.define_bucket(&spec).unwrap();
+            let upload = uploads::Upload {
+                id: format!("upload to {name}"),
+                key: "a".into(),
+                initiated: clock.now(),
+                details: Details::default(),
+                named: None,
+                checksum_type: crate::checksum::ChecksumType::FullObject,
+                completed: None,
+            };
+            s3.core.store.write(|transaction| uploads::insert(transaction, name, &upload)).unwrap();
+        }
+        let open = || {
+            let found = s3.core.store.read::<Vec<String>, vodline_core::StoreError>(|connection| {
+                let mut statement = connection.prepare("SELECT upload_id FROM s3_uploads ORDER BY bucket")?;
+                Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+            });
+            found.unwrap()
+        };
+        clock.advance(SignedDuration::from_hours(47));
+        s3.core.tidy().unwrap();
+        assert_eq!(open(), ["upload to films", "upload to other"]);
+        clock.advance(SignedDuration::from_hours(1));
+        s3.core.tidy().unwrap();
+        assert_eq!(open(), ["upload to other"]);
+    }
+
+    #[test]
     fn opening_sweeps_files_without_a_row() {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));

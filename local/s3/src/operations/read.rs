@@ -76,7 +76,9 @@ fn find(
         let version = versions::readable(connection, &bucket, key, id)?;
         Ok((bucket, version))
     });
-    if let Err(Failure::Refused { code: S3ErrorCode::NoSuchKey, .. }) = &found {
+    if let Err(Failure::Refused(refusal)) = &found
+        && refusal.code == S3ErrorCode::NoSuchKey
+    {
         caller.permit(core, "s3:ListBucket", &bucket_arn(bucket))?;
     }
     let (bucket, version) = found?;
@@ -182,9 +184,7 @@ mod tests {
         let range = range.and_then(|text| Range::parse(text).ok());
         let found = match select(&version, range, part_number) {
             Ok(selection) => Ok(selection.content_range.unwrap_or_else(|| "whole".into())),
-            Err(Failure::Refused { code, status, .. }) => {
-                Err(status.or_else(|| code.status_code()).map_or(0, |status| status.as_u16()))
-            }
+            Err(Failure::Refused(refusal)) => Err(refusal.status().as_u16()),
             Err(_) => Err(500),
         };
         assert_eq!(found, expected.map(str::to_owned));
