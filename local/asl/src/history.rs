@@ -517,6 +517,7 @@ impl<M: SerializeMap> Details<M> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -530,6 +530,7 @@ fn from_jvalue(value: &JValue, depth: usize) -> Result<Value, QueryFailure> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

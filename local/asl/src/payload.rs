@@ -105,6 +105,7 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -120,8 +120,7 @@ pub(crate) fn executions(case: &Case, ran: &Ran) -> Measures {
     let status = event_type(last) == event_type(found_last);
     let ends_alike = difference(&body(last), &body(found_last), "");
     let ordered = in_order(recorded, found);
-    let unordered =
-        if ordered.is_some() && may_interleave(case) { interleaved(recorded, found) } else { ordered.clone() };
+    let unordered = if ordered.is_some() && may_interleave(case) { interleaved(recorded, found) } else { ordered };
     let types = |events: &[Value]| events.iter().map(|e| event_type(e).to_owned()).collect::<Vec<_>>();
     Measures {
         status,
