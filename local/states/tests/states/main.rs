@@ -6,6 +6,7 @@ mod callbacks;
 mod crashes;
 mod executions;
 mod express;
+mod kills;
 mod machines;
 mod map_runs;
 mod nested;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -160,7 +160,9 @@ impl ServiceCaller for FakeServices {
 
 /// The service, its fakes, and its data directory, which outlives a crash.
 pub(crate) struct Home {
-    directory: TempDir,
+    directory: PathBuf,
+    /// Removes the directory with the home that made it.
+    _temporary: Option<TempDir>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) bus: Arc<FakeBus>,
     functions: Arc<FakeFunctions>,
@@ -175,9 +177,19 @@ pub(crate) struct Home {
 impl Home {
     /// A home whose functions return their input.
     pub(crate) fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut home = Self::at(temporary.path().to_owned(), 1);
+        home._temporary = Some(temporary);
+        home.start();
+        home
+    }
+
+    /// A home over a directory that may hold one already, not started yet.
+    pub(crate) fn at(directory: PathBuf, seed: u64) -> Self {
         let (called, receiver) = mpsc::unbounded_channel();
-        let mut home = Self {
-            directory: tempfile::tempdir().unwrap(),
+        Self {
+            directory,
+            _temporary: None,
             clock: Arc::new(ManualClock::new(Timestamp::from_second(1_750_000_000).unwrap())),
             bus: Arc::new(FakeBus { events: Mutex::default(), changed: watch::Sender::new(0) }),
             functions: Arc::new(FakeFunctions { handler: Mutex::new(Arc::new(|_, input| Some(Ok(input)))), called }),
@@ -186,10 +198,8 @@ impl Home {
             objects: Arc::new(FakeObjects { directory: tempfile::tempdir().unwrap(), objects: Mutex::default() }),
             states: None,
             running: None,
-            seed: 1,
-        };
-        home.start();
-        home
+            seed,
+        }
     }
 
     /// From now on functions answer like this; `None` never answers.
@@ -209,7 +219,7 @@ impl Home {
     /// Opens the service without running it: it answers, and nothing moves.
     pub(crate) fn open_idle(&mut self) {
         let config = Config {
-            directory: self.directory.path().to_owned(),
+            directory: self.directory.clone(),
             account: Account::default(),
             clock: Arc::clone(&self.clock) as _,
             entropy: Arc::new(SeededEntropy::new(self.seed)),
