@@ -136,6 +136,8 @@ pub fn query<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::{Value, json};
     use vodline_contracts::api::SignPartsRequest;
 

@@ -101,6 +101,8 @@ pub fn check_key(key: &str) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use http::HeaderValue;
 
     use super::*;

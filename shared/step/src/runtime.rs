@@ -128,6 +128,8 @@ fn invocation_span(payload: &Value, cold_start: bool) -> tracing::Span {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use super::*;
 
     #[derive(serde::Deserialize)]

@@ -10,6 +10,8 @@ pub fn rfc3339(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use super::*;
 
     #[test]

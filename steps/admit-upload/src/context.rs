@@ -74,6 +74,8 @@ impl Ports for Context {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
     use vodline_testing::{
         http::{self, Answer, Asked},

@@ -49,6 +49,8 @@ pub async fn handle(input: AdmitUploadInput, ports: &impl Ports) -> Result<Admit
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use vodline_contracts::{
         aws::s3::{Bucket, Object, ObjectCreated},
         video::VideoStatus,

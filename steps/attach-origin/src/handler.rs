@@ -82,6 +82,8 @@ pub async fn handle(input: AttachOriginInput, ports: &impl Ports) -> Result<Atta
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::cell::RefCell;
 
     use aws_sdk_cloudfront::types::{DefaultCacheBehavior, Origins, ViewerProtocolPolicy};

@@ -133,6 +133,8 @@ fn refused(id: &str, words: &str) -> StepError {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::{cell::RefCell, collections::BTreeMap};
 
     use vodline_contracts::{VideoId, steps::Run};

@@ -129,6 +129,8 @@ fn when_playable(id: &VideoId, expected: &[PackagingConfiguration], asset: &Asse
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::cell::RefCell;
 
     use serde_json::json;

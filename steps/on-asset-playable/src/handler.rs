@@ -63,6 +63,8 @@ async fn failed(video_id: &VideoId, detail: &InputNotification, ports: &impl Por
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::json;
     use vodline_contracts::packaging::{PackagingConfiguration, PackagingFormat};
     use vodline_testing::{

@@ -34,14 +34,13 @@ pub trait Ports {
 pub async fn handle(event: Envelope<JobStateChange>, ports: &impl Ports) -> Result<(), StepError> {
     let job = event.detail;
     let Some((video_id, attempt)) = of_ours(&job) else {
-        tracing::info!(job_id = job.job_id, "the job is none of this line's");
-        return Ok(());
+        return ignored(&job);
     };
     let failure = match job.status {
         JobStatus::Complete => match outputs::of_event(&job) {
             Some(outputs) => {
                 let recorded = ports.catalog().record_outputs(&video_id, attempt, &outputs, ports.now()).await?;
-                let Some(item) = recorded else { return Ok(ignored(&job)) };
+                let Some(item) = recorded else { return ignored(&job) };
                 ports.callback().succeed(&item.task_token, &outputs).await?;
                 let progress = Progress { phase: "UPLOADING".to_owned(), percent: 100 };
                 ports.catalog().record_progress(&video_id, attempt, &progress, ports.now()).await?;
@@ -57,7 +56,7 @@ pub async fn handle(event: Envelope<JobStateChange>, ports: &impl Ports) -> Resu
         JobStatus::Canceled => {
             failure(ErrorCode::TranscodeCanceled, format!("MediaConvert job {} was canceled", job.job_id))
         }
-        _ => return Ok(ignored(&job)),
+        _ => return ignored(&job),
     };
     fail(&video_id, attempt, &job, failure, ports).await
 }
@@ -77,11 +76,11 @@ async fn fail(
     let keep = async |failure: &JobFailure| {
         ports.catalog().record_job_failure(video_id, attempt, &job.job_id, failure, ports.now()).await
     };
-    match ports.catalog().job(video_id).await? {
-        Some(item) if item.failure.as_ref().is_some_and(|failure| failure.told) => return Ok(ignored(job)),
-        _ => {}
+    let known = ports.catalog().job(video_id).await?.and_then(|item| item.failure);
+    if known.is_some_and(|failure| failure.told) {
+        return ignored(job);
     }
-    let Some(item) = keep(&failure).await? else { return Ok(ignored(job)) };
+    let Some(item) = keep(&failure).await? else { return ignored(job) };
     if ports.callback().fail(&item.task_token, failure.code, &failure.message).await? == Delivery::Delivered {
         keep(&JobFailure { told: true, ..failure }).await?;
     }
@@ -95,12 +94,15 @@ fn of_ours(job: &JobStateChange) -> Option<(VideoId, u32)> {
     Some((video_id, attempt))
 }
 
-fn ignored(job: &JobStateChange) {
+fn ignored(job: &JobStateChange) -> Result<(), StepError> {
     tracing::info!(job_id = job.job_id, status = ?job.status, "the event changes nothing");
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::json;
     use vodline_testing::{
         Callbacks, Sent,

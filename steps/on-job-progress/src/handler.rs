@@ -60,6 +60,8 @@ fn of_ours(job: &JobStateChange) -> Option<(VideoId, u32)> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::json;
     use vodline_testing::{
         Callbacks, Sent,

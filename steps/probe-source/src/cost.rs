@@ -29,7 +29,7 @@ pub fn estimate(facts: &SourceFacts, ladder: &[Rung]) -> CostEstimate {
     let seconds = (facts.duration_ms as f64 / 1000.0).max(BILLED_SECONDS_MIN);
     let speed = if facts.video.frame_rate > FAST_FROM { FAST_FACTOR } else { 1.0 };
     let streams: f64 = ladder.iter().map(size_factor).sum();
-    let download = ladder.iter().filter(|rung| short_side(rung) <= DOWNLOAD_UP_TO).next_back().map_or(0.0, size_factor);
+    let download = ladder.iter().rfind(|rung| short_side(rung) <= DOWNLOAD_UP_TO).map_or(0.0, size_factor);
     let normalised_minutes = seconds / 60.0 * speed * (LADDERS * streams + download);
     CostEstimate {
         normalised_minutes: round(normalised_minutes, 100.0),

@@ -107,7 +107,7 @@ fn video_track(track: &Track) -> Result<VideoTrack, Refusal> {
     let (width, height) = stored_size(properties).ok_or(Refusal::Unknown("large"))?;
     let width = with_square_pixels(width, properties.sample_aspect_ratio());
     let rotation_degrees = quarter_turns(properties.rotation().unwrap_or_default());
-    let (width, height) = if rotation_degrees % 180 == 0 { (width, height) } else { (height, width) };
+    let (width, height) = if rotation_degrees.is_multiple_of(180) { (width, height) } else { (height, width) };
     if width.min(height) < SIDE_MIN || width.max(height) > SIDE_MAX {
         return Err(Refusal::Size { width, height });
     }
@@ -151,6 +151,8 @@ fn frames_per_second(rate: &FrameRate) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use aws_sdk_mediaconvert::types::{AudioProperties, Codec};
 
     use super::*;

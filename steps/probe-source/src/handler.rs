@@ -54,6 +54,8 @@ pub async fn handle(input: ProbeSourceInput, ports: &impl Ports) -> Result<Probe
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use aws_sdk_mediaconvert::types::{Codec, Format, FrameRate, Track, TrackType, VideoProperties};
     use vodline_contracts::{source::Source, video::VideoStatus};
     use vodline_testing::samples::{self, at};

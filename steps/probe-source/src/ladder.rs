@@ -53,6 +53,8 @@ fn even(dividend: u64, divisor: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use proptest::prelude::*;
 
     use super::*;

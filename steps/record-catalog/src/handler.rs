@@ -65,6 +65,8 @@ fn site_path(uri: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::json;
     use vodline_contracts::{
         packaging::{AssetEndpoint, PlayableAsset},

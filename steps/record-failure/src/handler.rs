@@ -126,6 +126,8 @@ fn message_of(execution: &Execution) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::{Value, json};
     use vodline_contracts::video::VideoStatus;
     use vodline_testing::{

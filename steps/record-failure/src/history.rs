@@ -45,6 +45,8 @@ fn is_failure_of_work(event_type: &Type) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use aws_sdk_sfn::{primitives::DateTime, types::StateEnteredEventDetails};
 
     use super::*;

@@ -151,6 +151,8 @@ fn state(job: &Job) -> JobState {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::sync::{Arc, Mutex};
 
     use aws_sdk_mediaconvert::config::{BehaviorVersion, Credentials, Region};

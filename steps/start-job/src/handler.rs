@@ -149,6 +149,8 @@ async fn tell(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::sync::Mutex;
 
     use vodline_contracts::video::{Failure, VideoStatus};

@@ -155,6 +155,8 @@ fn even(number: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use proptest::prelude::*;
     use vodline_testing::samples;
 

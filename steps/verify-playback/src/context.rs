@@ -92,6 +92,8 @@ impl Ports for Context {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use axum::{Router, response::Redirect, routing::get};
 
     use super::*;

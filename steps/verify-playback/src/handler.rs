@@ -224,6 +224,8 @@ impl<P: Ports> Viewer<'_, P> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::{cell::RefCell, collections::BTreeMap};
 
     use vodline_contracts::{VideoId, steps::Run};
@@ -266,7 +268,7 @@ mod tests {
     }
 
     fn segment(packets: usize) -> Fetched {
-        let mut packet = vec![0; TS_PACKET_BYTES];
+        let mut packet = [0; TS_PACKET_BYTES];
         packet[0] = TS_SYNC_BYTE;
         file(200, "video/mp2t", &packet.repeat(packets))
     }

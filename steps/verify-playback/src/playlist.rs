@@ -128,6 +128,8 @@ fn attribute<'a>(list: &'a str, name: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -107,6 +107,8 @@ fn is_content_type(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use std::cell::RefCell;
 
     use proptest::prelude::*;
@@ -200,7 +202,7 @@ mod tests {
         #[test]
         fn parts_are_never_too_many_or_too_small(size in 0..=OBJECT_BYTES_MAX) {
             let part = part_size(size);
-            prop_assert!(part >= PART_BYTES_MIN && size.div_ceil(part) <= PARTS_MAX && part % MIB == 0);
+            prop_assert!(part >= PART_BYTES_MIN && size.div_ceil(part) <= PARTS_MAX && part.is_multiple_of(MIB));
         }
 
         #[test]

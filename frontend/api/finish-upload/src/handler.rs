@@ -71,6 +71,8 @@ pub async fn handle(request: &Request, ports: &impl Ports) -> Result<FinishUploa
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::{Value, json};
 
     use super::*;

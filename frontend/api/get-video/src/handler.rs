@@ -46,6 +46,8 @@ pub async fn handle(request: &Request, ports: &impl Ports) -> Result<VideoDetail
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use vodline_catalog::Published;
     use vodline_testing::samples::{self, EXECUTION, at};
 

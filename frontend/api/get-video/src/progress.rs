@@ -66,6 +66,8 @@ fn time(time: &DateTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use aws_sdk_sfn::types::{StateEnteredEventDetails, StateExitedEventDetails};
 
     use super::*;

@@ -38,6 +38,8 @@ pub async fn handle(request: &Request, ports: &impl Ports) -> Result<VideoList, 
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::expect_used, reason = "a test may panic")]
+
     use serde_json::json;
     use vodline_contracts::{VideoId, video::Video};
     use vodline_testing::samples::{self, at};
