@@ -72,7 +72,10 @@ pub fn audio_only() -> PathBuf {
 /// A picture without sound.
 #[must_use]
 pub fn silent() -> PathBuf {
-    clip("silent.mp4", &[&["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2", "-an"], &ENCODE[..6]].concat())
+    clip(
+        "silent.mp4",
+        &[&["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2", "-an"], &ENCODE[..6]].concat(),
+    )
 }
 
 /// A video whose index at the end is cut off.

@@ -150,7 +150,8 @@ impl Home {
     #[track_caller]
     pub fn upload(&self, file: &Path, more: &[&str]) -> Value {
         let output = self.vodline(&["upload", "--json"]).arg(file).args(more).output().unwrap();
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("upload of {}: {}", file.display(), text(&output)))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("upload of {}: {}", file.display(), text(&output)))
     }
 
     /// Uploads a file without waiting; returns the video's id.
@@ -180,12 +181,7 @@ impl Drop for Home {
 /// What a program printed, for a failed assertion.
 #[must_use]
 pub fn text(output: &Output) -> String {
-    format!(
-        "{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}\n{}{}", output.status, String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Fetches an address; status and body.

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use vodline_tests::{Home, clips, client_environment, root, text};
+use vodline_tests::{Home, client_environment, clips, root, text};
 
 #[test]
 fn a_browser_watches_uploads_and_redrives() {

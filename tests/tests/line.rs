@@ -68,8 +68,15 @@ fn a_video_goes_through_every_step_and_plays() {
     let run = home.print(&["run", id]);
     let entered: Vec<_> = run.lines().filter_map(|line| line.split("  ").next()).collect();
     for state in [
-        "AdmitUpload", "ProbeSource", "TranscodeAndPrepareDelivery", "StartJob", "EnsurePackagingGroup", "AttachOrigin",
-        "IngestAsset", "VerifyPlayback", "RecordCatalog",
+        "AdmitUpload",
+        "ProbeSource",
+        "TranscodeAndPrepareDelivery",
+        "StartJob",
+        "EnsurePackagingGroup",
+        "AttachOrigin",
+        "IngestAsset",
+        "VerifyPlayback",
+        "RecordCatalog",
     ] {
         assert!(entered.contains(&state), "{state} in {run}");
     }
@@ -98,8 +105,14 @@ fn what_cannot_be_published_ends_in_a_row_that_says_why() {
 fn odd_names_are_only_names() {
     let home = home();
     for key in [
-        "a b/c d.mp4", "plus+and%20percent%.mp4", "quotes'\"`.mp4", "emoji 🎬 é.mp4", "..dots...mp4", "no-suffix",
-        "a/../b.mp4", "ends with space .mp4",
+        "a b/c d.mp4",
+        "plus+and%20percent%.mp4",
+        "quotes'\"`.mp4",
+        "emoji 🎬 é.mp4",
+        "..dots...mp4",
+        "no-suffix",
+        "a/../b.mp4",
+        "ends with space .mp4",
     ] {
         let row = home.upload(&clips::tiny(), &["--key", key]);
         assert_eq!(ready(&row)["source"]["key"], key);

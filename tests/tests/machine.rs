@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Value, json};
 use vodline_asl::{
-    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionStatus, FailurePhase, Payload, Resource, ScheduleTask,
-    SeededRandom, StateMachine, UnixMillis, transition,
+    Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionStatus, FailurePhase, Payload, Resource,
+    ScheduleTask, SeededRandom, StateMachine, UnixMillis, transition,
 };
 use vodline_contracts::{ErrorCode, Retryability, schema};
 use vodline_tests::root;
@@ -83,25 +83,38 @@ fn answers(full: bool) -> BTreeMap<&'static str, Value> {
     let configurations = json!([{ "id": "g-hls", "format": "hls" }]);
     BTreeMap::from([
         ("admit-upload", json!({ "videoId": id, "source": source, "title": "a b" })),
-        ("probe-source", json!({
-            "facts": facts, "costEstimate": { "normalisedMinutes": 0.5, "usd": 0.01 },
-            "ladder": [{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }],
-        })),
+        (
+            "probe-source",
+            json!({
+                "facts": facts, "costEstimate": { "normalisedMinutes": 0.5, "usd": 0.01 },
+                "ladder": [{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }],
+            }),
+        ),
         ("start-job", job),
-        ("ensure-packaging-group", json!({ "packagingGroupId": "g", "domainName": "x.egress", "configurations": configurations })),
+        (
+            "ensure-packaging-group",
+            json!({ "packagingGroupId": "g", "domainName": "x.egress", "configurations": configurations }),
+        ),
         ("attach-origin", json!({ "originId": "g", "pathPrefix": "/v/g" })),
-        ("ingest-asset", json!({ "assetId": id, "endpoints": [{ "configurationId": "g-hls", "format": "hls", "url": "https://x" }] })),
-        ("verify-playback", json!({
-            "playback": playback,
-            "receipt": { "verifiedAt": "2026-11-22T00:00:00Z", "masterPath": "/m", "renditions": [seen], "bytesFetched": 2 },
-        })),
+        (
+            "ingest-asset",
+            json!({ "assetId": id, "endpoints": [{ "configurationId": "g-hls", "format": "hls", "url": "https://x" }] }),
+        ),
+        (
+            "verify-playback",
+            json!({
+                "playback": playback,
+                "receipt": { "verifiedAt": "2026-11-22T00:00:00Z", "masterPath": "/m", "renditions": [seen], "bytesFetched": 2 },
+            }),
+        ),
         ("record-catalog", json!({ "videoId": id, "status": "READY", "watchUrl": "http://x/watch.html?v=1" })),
     ])
 }
 
 #[track_caller]
 fn validate(contract: &str, value: &Value) {
-    let found = schema::all().into_iter().find(|c| c.name == contract).unwrap_or_else(|| panic!("no contract {contract}"));
+    let found =
+        schema::all().into_iter().find(|c| c.name == contract).unwrap_or_else(|| panic!("no contract {contract}"));
     let validator = jsonschema::validator_for(found.schema.as_value()).unwrap();
     let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{contract}: {errors:?}\n{value:#}");
@@ -195,7 +208,8 @@ fn every_error_that_is_matched_exists_and_only_retryable_ones_are_retried() {
     let mut retried = BTreeSet::new();
     for (name, state) in states(&machine) {
         for (kind, rules) in [("Retry", &state["Retry"]), ("Catch", &state["Catch"])] {
-            for error in rules.as_array().into_iter().flatten().flat_map(|rule| rule["ErrorEquals"].as_array().unwrap()) {
+            for error in rules.as_array().into_iter().flatten().flat_map(|rule| rule["ErrorEquals"].as_array().unwrap())
+            {
                 let error = error.as_str().unwrap();
                 if FOREIGN.iter().any(|prefix| error.starts_with(prefix)) {
                     continue;
@@ -226,7 +240,10 @@ fn every_task_has_a_timeout_and_bounded_retries_with_jitter() {
         let waits = state["Resource"].as_str().unwrap().ends_with(".waitForTaskToken");
         assert_eq!(waits, state["HeartbeatSeconds"].is_u64(), "{name}: waiting and heartbeat go together");
         let retries = state["Retry"].as_array().unwrap();
-        assert!(retries.iter().any(|r| r["ErrorEquals"].as_array().unwrap().contains(&json!("Lambda.ServiceException"))), "{name}");
+        assert!(
+            retries.iter().any(|r| r["ErrorEquals"].as_array().unwrap().contains(&json!("Lambda.ServiceException"))),
+            "{name}"
+        );
         for retry in retries {
             assert_eq!(retry["JitterStrategy"], "FULL", "{name}");
             assert!(retry["MaxAttempts"].is_u64() && retry["MaxDelaySeconds"].is_u64(), "{name}");

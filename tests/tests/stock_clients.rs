@@ -1,10 +1,10 @@
 //! The home driven with clients that AWS ships: the AWS CLI and boto3.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::{path::PathBuf, process::Command};
 
-use vodline_tests::{Home, clips, client_environment, root, text};
+use vodline_tests::{Home, client_environment, clips, root, text};
 
 #[test]
 fn the_aws_cli_and_boto3_publish_a_video_and_see_how() {

@@ -1,10 +1,10 @@
 //! `cargo xtask test` and `cargo xtask ci`.
 
 use crate::{
-    Outcome,
+    Outcome, diagram,
     generated::Mode,
     home::{self, Profile},
-    schemas, diagram,
+    schemas,
     shell::{cargo, command, root, run},
     tools,
 };
@@ -44,9 +44,6 @@ pub(crate) fn ci() -> Outcome {
     run("check the format (cargo fmt)", cargo().args(["fmt", "--all", "--check"]))?;
     schemas::run(Mode::Check)?;
     diagram::run(Mode::Check)?;
-    run(
-        "lint (cargo clippy)",
-        cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]),
-    )?;
+    run("lint (cargo clippy)", cargo().args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     test(&TestArguments { filter: None })
 }

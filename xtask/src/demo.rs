@@ -61,7 +61,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Some(title) = title {
         upload.args(["--title", title]);
     }
-    let row: Value = serde_json::from_str(&output(&mut upload)?).map_err(|error| format!("the row cannot be read: {error}"))?;
+    let row: Value =
+        serde_json::from_str(&output(&mut upload)?).map_err(|error| format!("the row cannot be read: {error}"))?;
     check_receipt(&row)?;
     let id = row["videoId"].as_str().unwrap_or_default();
     let site = home.output("SiteUrl")?;
@@ -83,10 +84,16 @@ fn check_receipt(row: &Value) -> Outcome {
     let renditions = renditions.ok_or("the row has no receipt")?;
     let planned = row["renditions"].as_array().map_or(0, Vec::len);
     if row["status"] != "READY" || renditions.len() != planned {
-        return Err(format!("{} of {planned} renditions were seen to play; the row is {}", renditions.len(), row["status"]));
+        return Err(format!(
+            "{} of {planned} renditions were seen to play; the row is {}",
+            renditions.len(),
+            row["status"]
+        ));
     }
     for rendition in renditions {
-        if rendition["firstSegmentBytes"].as_u64().unwrap_or(0) == 0 || rendition["lastSegmentBytes"].as_u64().unwrap_or(0) == 0 {
+        if rendition["firstSegmentBytes"].as_u64().unwrap_or(0) == 0
+            || rendition["lastSegmentBytes"].as_u64().unwrap_or(0) == 0
+        {
             return Err(format!("the receipt has an empty segment: {rendition}"));
         }
     }

@@ -16,7 +16,8 @@ const END: &str = "<!-- end diagram: publish -->";
 /// Writes or checks the diagram of the publish machine.
 pub(crate) fn run(mode: Mode) -> Outcome {
     let definition = root().join("statemachine/publish.asl.json");
-    let text = fs::read_to_string(&definition).map_err(|error| format!("cannot read {}: {error}", definition.display()))?;
+    let text =
+        fs::read_to_string(&definition).map_err(|error| format!("cannot read {}: {error}", definition.display()))?;
     let machine: Value = serde_json::from_str(&text).map_err(|error| format!("{}: {error}", definition.display()))?;
     let path = root().join("ARCHITECTURE.md");
     let document = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;

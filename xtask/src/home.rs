@@ -53,7 +53,10 @@ pub(crate) fn build_site() -> Outcome {
     let web = root().join("frontend/web");
     let path = tools::path_with(node.as_deref());
     if !web.join("node_modules/.package-lock.json").exists() {
-        run("install the site's packages (npm ci)", command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&web).env("PATH", &path))?;
+        run(
+            "install the site's packages (npm ci)",
+            command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&web).env("PATH", &path),
+        )?;
     }
     run("build the site (npm run build)", command("npm").args(["run", "build"]).current_dir(&web).env("PATH", &path))
 }
@@ -123,11 +126,6 @@ impl Home {
     pub(crate) fn wait(&mut self) -> Outcome {
         self.child.wait().map(drop).map_err(|error| format!("cannot wait for the home: {error}"))
     }
-
-    /// The home's process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
 }
 
 impl Drop for Home {
@@ -149,8 +147,24 @@ pub(crate) fn sample(path: &Path, seconds: u32) -> Outcome {
     run(
         &format!("make a {seconds} s sample, 1080p with sound, at {}", path.display()),
         command("ffmpeg")
-            .args(["-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio])
-            .args(["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k"])
+            .args([
+                "-hide_banner",
+                "-loglevel",
+                "error",
+                "-y",
+                "-f",
+                "lavfi",
+                "-i",
+                &video,
+                "-f",
+                "lavfi",
+                "-i",
+                &audio,
+            ])
+            .args([
+                "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a",
+                "128k",
+            ])
             .arg(path),
     )
 }

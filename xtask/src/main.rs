@@ -16,7 +16,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-
 /// Vodline's build tool.
 #[derive(Parser)]
 struct Arguments {

@@ -24,10 +24,10 @@ pub(crate) fn run(mode: Mode) -> Outcome {
         expected.insert(path);
     }
     for path in files(&folder)?.into_iter().filter(|path| !expected.contains(path)) {
-        match mode {
-            Mode::Check => return Err(format!("{} belongs to no contract; run `cargo xtask schemas`", path.display())),
-            Mode::Write => fs::remove_file(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))?,
+        if mode == Mode::Check {
+            return Err(format!("{} belongs to no contract; run `cargo xtask schemas`", path.display()));
         }
+        fs::remove_file(&path).map_err(|error| format!("cannot remove {}: {error}", path.display()))?;
     }
     Ok(())
 }

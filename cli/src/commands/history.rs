@@ -22,7 +22,8 @@ pub(crate) struct Visit {
 
 /// All events of an execution, oldest first.
 pub(crate) async fn events(client: &Client, execution_arn: &str) -> Result<Vec<HistoryEvent>, CliError> {
-    let mut pages = client.get_execution_history().execution_arn(execution_arn).max_results(1000).into_paginator().send();
+    let mut pages =
+        client.get_execution_history().execution_arn(execution_arn).max_results(1000).into_paginator().send();
     let mut events = Vec::new();
     while let Some(page) = pages.next().await {
         events.extend(page.map_err(doing(format!("read the history of {execution_arn}")))?.events);

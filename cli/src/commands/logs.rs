@@ -49,7 +49,10 @@ pub(crate) async fn run(home: &HomeArgs, arguments: &Arguments) -> Result<ExitCo
             for event in page.map_err(doing(format!("read the log {group}")))?.events() {
                 let at = event.timestamp().unwrap_or_default();
                 let time = Timestamp::from_millisecond(at).unwrap_or_default();
-                render::line(format!("{time:.3}  {}", render::printable(event.message().unwrap_or_default().trim_end())));
+                render::line(format!(
+                    "{time:.3}  {}",
+                    render::printable(event.message().unwrap_or_default().trim_end())
+                ));
                 from = from.max(at + 1);
             }
         }

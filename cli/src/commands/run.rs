@@ -22,8 +22,12 @@ pub(crate) async fn run(home: &HomeArgs, arguments: &Arguments) -> Result<ExitCo
     let stack = home.stack().await?;
     let arn = stack.execution_arn(&arguments.id).await?;
     let client = Client::new(&stack.config);
-    let execution =
-        client.describe_execution().execution_arn(&arn).send().await.map_err(doing(format!("read the run {}", arguments.id)))?;
+    let execution = client
+        .describe_execution()
+        .execution_arn(&arn)
+        .send()
+        .await
+        .map_err(doing(format!("read the run {}", arguments.id)))?;
     render::line(format!("{}  {}", execution.status().as_str(), execution.execution_arn()));
     if let Some(count) = execution.redrive_count().filter(|&count| count > 0) {
         render::line(format!("redriven {count} times"));

@@ -45,7 +45,8 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCode, CliError> {
     let filter = EnvFilter::try_from_env("VODLINE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,vodline=info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let program = std::env::current_exe().map_err(|source| CliError::Io { doing: "find this program".into(), source })?;
+    let program =
+        std::env::current_exe().map_err(|source| CliError::Io { doing: "find this program".into(), source })?;
     let bin = match &arguments.bin {
         Some(bin) => bin.clone(),
         None => program.parent().unwrap_or_else(|| Path::new(".")).to_owned(),
@@ -64,7 +65,10 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
         template: absolute(template)?,
         stack: home.stack.clone(),
         functions: absolute(bin)?,
-        root: Credentials { access_key_id: LOCAL_ACCESS_KEY_ID.into(), secret_access_key: LOCAL_SECRET_ACCESS_KEY.into() },
+        root: Credentials {
+            access_key_id: LOCAL_ACCESS_KEY_ID.into(),
+            secret_access_key: LOCAL_SECRET_ACCESS_KEY.into(),
+        },
         media_launcher: Launcher {
             program,
             arguments: vec![
@@ -88,7 +92,8 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
 }
 
 fn find_template() -> Result<PathBuf, CliError> {
-    let here = std::env::current_dir().map_err(|source| CliError::Io { doing: "find the current folder".into(), source })?;
+    let here =
+        std::env::current_dir().map_err(|source| CliError::Io { doing: "find the current folder".into(), source })?;
     here.ancestors().map(|folder| folder.join("template.yaml")).find(|path| path.exists()).ok_or_else(|| {
         CliError::Plain("there is no template.yaml here or in a folder above; say where it is with --template".into())
     })

@@ -93,7 +93,8 @@ async fn upload(stack: &Stack, arguments: &Arguments) -> Result<VideoId, CliErro
         title: arguments.title.as_deref().map(|title| utf8_percent_encode(title, NON_ALPHANUMERIC).to_string()),
     };
     let bar = upload_bar(size);
-    let uploaded = if size <= PART_BYTES_MIN { target.put(file, size, &bar).await } else { target.parts(file, size, &bar).await };
+    let uploaded =
+        if size <= PART_BYTES_MIN { target.put(file, size, &bar).await } else { target.parts(file, size, &bar).await };
     bar.finish_and_clear();
     let (version_id, etag) = uploaded?;
     let version = version_id.unwrap_or_else(|| etag.trim_matches('"').to_owned());
@@ -224,7 +225,9 @@ async fn stream(file: &Path, offset: u64, length: u64) -> Result<ByteStream, Cli
 
 fn upload_bar(size: u64) -> ProgressBar {
     let bar = if render::interactive() { ProgressBar::new(size) } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("  uploading [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("  uploading [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left")
+    {
         bar.set_style(style.progress_chars("=> "));
     }
     bar

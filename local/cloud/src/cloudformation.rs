@@ -42,7 +42,12 @@ impl CloudFormation {
     /// The service, before the stack is up.
     #[must_use]
     pub fn new(account: &Account, name: &str, created: Timestamp) -> Self {
-        Self { name: name.into(), id: account.arn("cloudformation", &format!("stack/{name}/local")), created, state: RwLock::default() }
+        Self {
+            name: name.into(),
+            id: account.arn("cloudformation", &format!("stack/{name}/local")),
+            created,
+            state: RwLock::default(),
+        }
     }
 
     /// Sets what the stack consists of.

@@ -105,10 +105,11 @@ impl Gateway {
             return http(error.to_response(Protocol::Json10, &request_id), &request_id);
         };
         let protocol = service.protocol();
-        let response = match self.decode(request, authorization.as_ref(), target.as_deref(), protocol, &request_id).await {
-            Ok(request) => service.call(request).await,
-            Err(error) => Err(error),
-        };
+        let response =
+            match self.decode(request, authorization.as_ref(), target.as_deref(), protocol, &request_id).await {
+                Ok(request) => service.call(request).await,
+                Err(error) => Err(error),
+            };
         http(response.unwrap_or_else(|error| error.to_response(protocol, &request_id)), &request_id)
     }
 
@@ -122,7 +123,11 @@ impl Gateway {
     ) -> Result<Request, AwsError> {
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map_err(|_| {
-            AwsError::with_status(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", "the body is too large")
+            AwsError::with_status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLargeException",
+                "the body is too large",
+            )
         })?;
         let body = body.to_bytes();
         let principal = self.identify(authorization, &parts, &body)?;
@@ -187,7 +192,9 @@ impl Gateway {
     /// port under another name (DNS rebinding) gets nothing.
     async fn console(&self, host: &str, path: &str) -> HttpResponse<Body> {
         let id = self.entropy.uuid();
-        let plain = |status: StatusCode, text: &str| http(Response::new(status, "text/plain; charset=utf-8", text.to_owned()), &id);
+        let plain = |status: StatusCode, text: &str| {
+            http(Response::new(status, "text/plain; charset=utf-8", text.to_owned()), &id)
+        };
         if !matches!(host, "127.0.0.1" | "localhost") {
             return plain(StatusCode::FORBIDDEN, "the console answers on 127.0.0.1 and localhost only");
         }
@@ -204,7 +211,10 @@ impl Gateway {
             return http(response, &id);
         }
         let Some(folder) = &self.console else {
-            return plain(StatusCode::NOT_FOUND, "the console is not built: run `npm ci && npm run build` in frontend/web");
+            return plain(
+                StatusCode::NOT_FOUND,
+                "the console is not built: run `npm ci && npm run build` in frontend/web",
+            );
         };
         let path = if path.is_empty() { "executions.html" } else { path };
         // Built files have plain names; anything else cannot leave the folder because it is not looked up at all.
@@ -257,4 +267,3 @@ fn http(response: Response, request_id: &str) -> HttpResponse<Body> {
     }
     answer
 }
-

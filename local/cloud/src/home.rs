@@ -186,7 +186,7 @@ impl Home {
         .map_err(opening("S3"))?;
         let objects: Arc<dyn Objects> = s3.clone();
         let dynamodb = DynamoDb::open(DynamoConfig { directory: data.clone(), account: account.clone() })
-                    .map_err(opening("DynamoDB"))?;
+            .map_err(opening("DynamoDB"))?;
         let secrets = SecretsManager::open(SecretsConfig {
             directory: data.clone(),
             account: account.clone(),
@@ -339,7 +339,9 @@ impl Home {
     /// Where the site is.
     #[must_use]
     pub fn site_url(&self) -> String {
-        self.cloudformation.output("SiteUrl").unwrap_or_else(|| format!("http://127.0.0.1:{}", local_port(&self.edge_listener)))
+        self.cloudformation
+            .output("SiteUrl")
+            .unwrap_or_else(|| format!("http://127.0.0.1:{}", local_port(&self.edge_listener)))
     }
 
     /// Serves until `end` comes about. Everything in flight is on disk and goes on at the next start.

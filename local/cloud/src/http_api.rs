@@ -39,7 +39,12 @@ pub struct HttpApis {
 
 impl HttpApis {
     /// No APIs yet.
-    pub fn new(account: Account, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>, functions: Arc<dyn Functions>) -> Self {
+    pub fn new(
+        account: Account,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        functions: Arc<dyn Functions>,
+    ) -> Self {
         Self { account, clock, entropy, functions, apis: RwLock::default() }
     }
 

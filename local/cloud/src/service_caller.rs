@@ -48,7 +48,13 @@ impl ServiceCaller for LocalServices {
         SERVED.iter().any(|(name, _)| *name == service)
     }
 
-    async fn call(&self, principal: &Principal, service: &str, action: &str, arguments: Value) -> Result<Value, AwsError> {
+    async fn call(
+        &self,
+        principal: &Principal,
+        service: &str,
+        action: &str,
+        arguments: Value,
+    ) -> Result<Value, AwsError> {
         let operation = capitalised(action);
         let unsupported = || AwsError::unsupported_operation(service, &operation);
         let (_, port_name) = SERVED.iter().find(|(name, _)| *name == service).ok_or_else(unsupported)?;

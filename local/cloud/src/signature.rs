@@ -33,9 +33,8 @@ impl<'a> Authorization<'a> {
     #[must_use]
     pub fn parse(header: &'a str) -> Option<Self> {
         let rest = header.strip_prefix("AWS4-HMAC-SHA256")?;
-        let field = |name: &str| {
-            rest.split(',').map(str::trim).find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
-        };
+        let field =
+            |name: &str| rest.split(',').map(str::trim).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         let (access_key_id, scope) = field("Credential")?.split_once('/')?;
         Some(Self {
             access_key_id,
@@ -71,17 +70,20 @@ impl<'a> Authorization<'a> {
         let date = header(parts, "x-amz-date").or_else(|| header(parts, "date")).unwrap_or_default();
         let canonical = hex::encode(Sha256::digest(self.canonical_request(parts, body)));
         let text = format!("AWS4-HMAC-SHA256\n{date}\n{}\n{canonical}", self.scope);
-        let key = self
-            .scope
-            .split('/')
-            .fold(format!("AWS4{secret}").into_bytes(), |key, part| mac(&key, part.as_bytes()).finalize().into_bytes().to_vec());
+        let key = self.scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| {
+            mac(&key, part.as_bytes()).finalize().into_bytes().to_vec()
+        });
         mac(&key, text.as_bytes())
     }
 
     fn canonical_request(&self, parts: &Parts, body: &Bytes) -> String {
         // The path is encoded once more than it was sent, as every service but S3 wants it.
-        let path: Vec<String> =
-            parts.uri.path().split('/').map(|segment| percent_encode(segment.as_bytes(), UNRESERVED).to_string()).collect();
+        let path: Vec<String> = parts
+            .uri
+            .path()
+            .split('/')
+            .map(|segment| percent_encode(segment.as_bytes(), UNRESERVED).to_string())
+            .collect();
         let mut query: Vec<(&str, &str)> = parts
             .uri
             .query()
@@ -96,7 +98,8 @@ impl<'a> Authorization<'a> {
             .signed_headers
             .split(';')
             .map(|name| {
-                let values: Vec<_> = parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+                let values: Vec<_> =
+                    parts.headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
                 let value = values.join(",");
                 format!("{name}:{}\n", value.split_whitespace().collect::<Vec<_>>().join(" "))
             })

@@ -121,7 +121,11 @@ impl AwsError {
                 body.insert("__type".into(), json!(self.code));
                 body.insert("message".into(), json!(self.message));
                 let version = if protocol == Protocol::Json10 { "1.0" } else { "1.1" };
-                Response::new(self.status, &format!("application/x-amz-json-{version}"), Value::Object(body).to_string())
+                Response::new(
+                    self.status,
+                    &format!("application/x-amz-json-{version}"),
+                    Value::Object(body).to_string(),
+                )
             }
             Protocol::RestJson => {
                 let mut body = self.members.as_deref().cloned().unwrap_or_default();

@@ -17,10 +17,10 @@ pub use account::{Account, Arn};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use error::{AwsError, ErrorKind, Protocol};
+pub use origin::{Origin, OriginBody, OriginRequest, OriginResponse};
 pub use ports::{
     Event, EventBus, Executions, Functions, Invocation, ObjectBody, ObjectInfo, ObjectMetadata, Objects, Secrets,
 };
-pub use origin::{Origin, OriginBody, OriginRequest, OriginResponse};
 pub use request::{Authorizer, Principal, Request, Response, Service};
 pub use store::{Migration, Store, StoreError};
 

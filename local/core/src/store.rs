@@ -61,11 +61,8 @@ impl Store {
         std::fs::create_dir_all(directory)
             .map_err(|source| StoreError::Directory { path: directory.into(), source })?;
         let path = directory.join("home.sqlite");
-        let store = Self {
-            writer: Mutex::new(connect(&path)?),
-            reader: Some(Mutex::new(connect(&path)?)),
-            path: Some(path),
-        };
+        let store =
+            Self { writer: Mutex::new(connect(&path)?), reader: Some(Mutex::new(connect(&path)?)), path: Some(path) };
         store.migrate(migration)?;
         Ok(store)
     }
@@ -115,7 +112,9 @@ impl Store {
                 "CREATE TABLE IF NOT EXISTS schema_version (service TEXT PRIMARY KEY, version INTEGER NOT NULL)",
             )?;
             let done: usize = transaction
-                .query_row("SELECT version FROM schema_version WHERE service = ?1", [migration.service], |row| row.get(0))
+                .query_row("SELECT version FROM schema_version WHERE service = ?1", [migration.service], |row| {
+                    row.get(0)
+                })
                 .or_else(|error| if error == rusqlite::Error::QueryReturnedNoRows { Ok(0) } else { Err(error) })?;
             if done > migration.statements.len() {
                 return Err(StoreError::Corrupt(format!(

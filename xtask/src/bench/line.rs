@@ -58,7 +58,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     println!("bare ffmpeg, same renditions {:>8.2} s", bare.as_secs_f64());
     println!("ratio                        {:>8.3}   (aim: at most 1.15)", line.as_secs_f64() / bare.as_secs_f64());
     println!("state transitions            {transitions:>8}   (aim: 9)");
-    println!("Lambda invocations           {:>8}   (aim: 10, and one for each 10 s of transcode)", invocations(&home, arguments.rounds)?);
+    println!(
+        "Lambda invocations           {:>8}   (aim: 10, and one for each 10 s of transcode)",
+        invocations(&home, arguments.rounds)?
+    );
     Ok(())
 }
 
@@ -104,14 +107,36 @@ fn bare_ffmpeg(sample: &Path, folder: &Path, row: &Value) -> Outcome<Duration> {
             541..=720 => 3_000,
             _ => 6_000,
         };
-        ffmpeg.args(["-map", &format!("[{video}]"), "-map", &format!("[a{sound}]"), "-c:v", "libx264", "-preset", "veryfast"]);
-        ffmpeg.args(["-profile:v", "main", "-refs", "3", "-bf", "2", "-crf", "22", "-force_key_frames", "expr:gte(t,n_forced*3)"]);
+        ffmpeg.args([
+            "-map",
+            &format!("[{video}]"),
+            "-map",
+            &format!("[a{sound}]"),
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+        ]);
+        ffmpeg.args([
+            "-profile:v",
+            "main",
+            "-refs",
+            "3",
+            "-bf",
+            "2",
+            "-crf",
+            "22",
+            "-force_key_frames",
+            "expr:gte(t,n_forced*3)",
+        ]);
         ffmpeg.args(["-maxrate", &format!("{maxrate}k"), "-bufsize", &format!("{}k", maxrate * 5 / 2)]);
         ffmpeg.args(["-c:a", "aac", "-b:a", "96k", "-ac", "2"]);
     };
     for (index, (width, height)) in rungs.iter().enumerate() {
         encode(&mut ffmpeg, &format!("v{index}"), index, *width.min(height));
-        ffmpeg.args(["-f", "hls", "-hls_time", "3", "-hls_playlist_type", "vod"]).arg(folder.join(format!("{height}p.m3u8")));
+        ffmpeg
+            .args(["-f", "hls", "-hls_time", "3", "-hls_playlist_type", "vod"])
+            .arg(folder.join(format!("{height}p.m3u8")));
     }
     let (width, height) = rungs.get(marked).copied().unwrap_or_default();
     encode(&mut ffmpeg, "mp4", count, width.min(height));
@@ -138,8 +163,17 @@ fn entered(home: &Home, arn: &str) -> Outcome<usize> {
 /// Invocations per video, progress updates left out: one for each 10 s of transcode comes on top.
 fn invocations(home: &Home, videos: u32) -> Outcome<f64> {
     const FUNCTIONS: &[&str] = &[
-        "admit-upload", "probe-source", "start-job", "on-job-complete", "ensure-packaging-group", "attach-origin",
-        "ingest-asset", "on-asset-playable", "verify-playback", "record-catalog", "record-failure",
+        "admit-upload",
+        "probe-source",
+        "start-job",
+        "on-job-complete",
+        "ensure-packaging-group",
+        "attach-origin",
+        "ingest-asset",
+        "on-asset-playable",
+        "verify-playback",
+        "record-catalog",
+        "record-failure",
     ];
     let mut total = 0;
     for function in FUNCTIONS {

@@ -139,10 +139,8 @@ impl Iam {
                     return Err(error(format!("the local home does not evaluate Effect {}", statement.effect)));
                 }
                 check_condition(statement.condition.as_ref()).map_err(error)?;
-                statements.push(Statement {
-                    actions: statement.action.into_vec(),
-                    resources: statement.resource.into_vec(),
-                });
+                statements
+                    .push(Statement { actions: statement.action.into_vec(), resources: statement.resource.into_vec() });
             }
         }
         self.write().statements.insert(role_arn.into(), statements);
@@ -245,7 +243,9 @@ mod tests {
 
     #[track_caller]
     fn check(action: &str, resource: &str, allowed: bool) {
-        let iam = iam(json!([{ "Effect": "Allow", "Action": ["s3:Get*", "sqs:sendmessage"], "Resource": "arn:aws:s3:::b/media/*" }]));
+        let iam = iam(
+            json!([{ "Effect": "Allow", "Action": ["s3:Get*", "sqs:sendmessage"], "Resource": "arn:aws:s3:::b/media/*" }]),
+        );
         let answer = iam.unwrap().authorize(&Principal::Role("arn:role".into()), action, resource);
         assert_eq!(answer.is_ok(), allowed, "{action} {resource}");
     }

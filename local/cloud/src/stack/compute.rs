@@ -104,7 +104,8 @@ impl Builder<'_> {
     fn implicit_role(&self, resource: &Resource<'_>, documents: &[Value]) -> Result<String, StackError> {
         let arn = self.setting.account.global_arn("iam", &format!("role/{}-{}Role", self.setting.name, resource.id));
         if let Some(named) = documents.iter().find_map(Value::as_str) {
-            let message = format!("the local home knows no managed policy or policy template {named}; write its statements");
+            let message =
+                format!("the local home knows no managed policy or policy template {named}; write its statements");
             return Err(resource.error("Properties.Policies", message));
         }
         self.services.iam.define_role(&arn, documents)?;
@@ -112,7 +113,8 @@ impl Builder<'_> {
     }
 
     pub(super) fn function(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
-        let mut resource = Resource { properties: resource.properties.clone(), metadata: resource.metadata.clone(), ..*resource };
+        let mut resource =
+            Resource { properties: resource.properties.clone(), metadata: resource.metadata.clone(), ..*resource };
         let globals = self.evaluator.evaluate(&self.setting.template.function_globals, "Globals.Function")?;
         resource.properties = merged(&globals, &resource.properties);
         let function: Function = resource.decode()?;
@@ -143,17 +145,32 @@ impl Builder<'_> {
         let machine: StateMachine = resource.decode()?;
         let role_arn = self.implicit_role(resource, &machine.policies)?;
         let path = self.setting.template.folder().join(&machine.definition_uri);
-        let definition = std::fs::read_to_string(&path)
-            .map_err(|source| StackError::File { logical_id: resource.id.into(), path, source })?;
-        let definition = substituted(&definition, &machine.definition_substitutions)
-            .map_err(|name| resource.error("Properties.DefinitionSubstitutions", format!("the definition uses ${{{name}}}, which is not given")))?;
+        let definition = std::fs::read_to_string(&path).map_err(|source| StackError::File {
+            logical_id: resource.id.into(),
+            path,
+            source,
+        })?;
+        let definition = substituted(&definition, &machine.definition_substitutions).map_err(|name| {
+            resource.error(
+                "Properties.DefinitionSubstitutions",
+                format!("the definition uses ${{{name}}}, which is not given"),
+            )
+        })?;
         let kind = match machine.r#type.as_deref() {
             None | Some("STANDARD") => ExecutionKind::Standard,
             Some("EXPRESS") => ExecutionKind::Express,
-            Some(other) => return Err(resource.error("Properties.Type", format!("{other} is neither STANDARD nor EXPRESS"))),
+            Some(other) => {
+                return Err(resource.error("Properties.Type", format!("{other} is neither STANDARD nor EXPRESS")));
+            }
         };
-        let spec =
-            MachineSpec { name: machine.name.clone(), definition, role_arn, kind, tags: Vec::new(), auto_publish_alias: None };
+        let spec = MachineSpec {
+            name: machine.name.clone(),
+            definition,
+            role_arn,
+            kind,
+            tags: Vec::new(),
+            auto_publish_alias: None,
+        };
         let arn = self.services.states.define_state_machine(&spec).map_err(resource.refused())?;
         Ok(Attributes::new(&arn).with("Arn", &arn).with("Name", machine.name))
     }
@@ -198,7 +215,8 @@ mod tests {
     fn functions_inherit_as_sam_lets_them() {
         let global = json!({ "Timeout": 30, "Environment": { "Variables": { "A": "1" } }, "Layers": ["x"] });
         let own = json!({ "Timeout": 60, "Environment": { "Variables": { "B": "2" } }, "Layers": ["y"] });
-        let expected = json!({ "Timeout": 60, "Environment": { "Variables": { "A": "1", "B": "2" } }, "Layers": ["x", "y"] });
+        let expected =
+            json!({ "Timeout": 60, "Environment": { "Variables": { "A": "1", "B": "2" } }, "Layers": ["x", "y"] });
         assert_eq!(merged(&global, &own), expected);
     }
 

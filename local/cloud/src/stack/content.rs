@@ -25,7 +25,8 @@ impl Builder<'_> {
     pub(super) fn fill(&self, id: &str) -> Result<(), StackError> {
         let Some(resource) = self.resource(id)? else { return Ok(()) };
         let Some(content) = resource.metadata.get("Content") else { return Ok(()) };
-        let content = Content::deserialize(content).map_err(|error| resource.error("Metadata.Content", error.to_string()))?;
+        let content =
+            Content::deserialize(content).map_err(|error| resource.error("Metadata.Content", error.to_string()))?;
         let folder = self.setting.template.folder().join(&content.folder);
         if !folder.is_dir() {
             tracing::warn!(folder = %folder.display(), "{id} stays empty: the folder of its content is not there");
@@ -44,7 +45,14 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn put(&self, resource: &Resource<'_>, bucket: &str, prefix: &str, folder: &Path, path: &Path) -> Result<(), StackError> {
+    fn put(
+        &self,
+        resource: &Resource<'_>,
+        bucket: &str,
+        prefix: &str,
+        folder: &Path,
+        path: &Path,
+    ) -> Result<(), StackError> {
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
         let key = format!("{prefix}{name}");
         let file = |source| StackError::File { logical_id: resource.id.into(), path: path.to_owned(), source };

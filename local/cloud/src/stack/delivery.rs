@@ -29,7 +29,8 @@ struct FunctionConfig {
 impl Builder<'_> {
     pub(super) fn origin_access_control(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
         let config = config(resource, "OriginAccessControlConfig")?;
-        let id = self.services.cloudfront.define_origin_access_control(resource.id, config).map_err(resource.refused())?;
+        let id =
+            self.services.cloudfront.define_origin_access_control(resource.id, config).map_err(resource.refused())?;
         Ok(Attributes::new(&id).with("Id", &id))
     }
 
@@ -54,7 +55,8 @@ impl Builder<'_> {
 
     pub(super) fn response_headers_policy(&self, resource: &Resource<'_>) -> Result<Attributes, StackError> {
         let config = config(resource, "ResponseHeadersPolicyConfig")?;
-        let id = self.services.cloudfront.define_response_headers_policy(resource.id, config).map_err(resource.refused())?;
+        let id =
+            self.services.cloudfront.define_response_headers_policy(resource.id, config).map_err(resource.refused())?;
         Ok(Attributes::new(&id).with("Id", &id))
     }
 

@@ -75,8 +75,8 @@ impl Builder<'_> {
             return Ok(());
         }
         let Some(triggers) = resource.properties.get("Events") else { return Ok(()) };
-        let triggers: BTreeMap<String, Trigger> = BTreeMap::deserialize(triggers)
-            .map_err(|error| resource.error("Properties.Events", error.to_string()))?;
+        let triggers: BTreeMap<String, Trigger> =
+            BTreeMap::deserialize(triggers).map_err(|error| resource.error("Properties.Events", error.to_string()))?;
         let arn = self.evaluator.resources[id].attributes["Arn"].clone();
         for (name, trigger) in triggers {
             let below = format!("Properties.Events.{name}");
@@ -97,14 +97,24 @@ impl Builder<'_> {
                         function_arn: arn.clone(),
                     });
                 }
-                other => return Err(resource.error(&below, format!("the local home does not support events of type {other}"))),
+                other => {
+                    return Err(
+                        resource.error(&below, format!("the local home does not support events of type {other}"))
+                    );
+                }
             }
         }
         Ok(())
     }
 
     /// SAM names a rule after the resource and the event.
-    fn rule(&self, resource: &Resource<'_>, event: &str, rule: EventBridgeRule, target_arn: &str) -> Result<RuleSpec, StackError> {
+    fn rule(
+        &self,
+        resource: &Resource<'_>,
+        event: &str,
+        rule: EventBridgeRule,
+        target_arn: &str,
+    ) -> Result<RuleSpec, StackError> {
         // SAM makes a role that may start the machine; functions let EventBridge invoke them.
         let mut role_arn = None;
         if resource.kind == "AWS::Serverless::StateMachine" {
@@ -137,7 +147,8 @@ impl Builder<'_> {
         for (api_id, routes) in std::mem::take(&mut self.routes) {
             self.services.http_apis.define(&api_id, routes);
         }
-        let defined: Vec<(&str, &str)> = self.rules.iter().map(|name| (vodline_events::DEFAULT_BUS, name.as_str())).collect();
+        let defined: Vec<(&str, &str)> =
+            self.rules.iter().map(|name| (vodline_events::DEFAULT_BUS, name.as_str())).collect();
         self.services.events.forget_rules_except(&defined).map_err(|source| StackError::Refused {
             logical_id: "(rules of an earlier template)".into(),
             kind: "AWS::Events::Rule".into(),

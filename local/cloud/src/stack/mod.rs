@@ -134,14 +134,8 @@ pub async fn bring_up(services: &Services, setting: &Setting<'_>) -> Result<Stac
         ("AWS::URLSuffix".to_owned(), "amazonaws.com".to_owned()),
     ]);
     let evaluator = Evaluator::new(template, pseudo, &setting.parameters)?;
-    let mut builder = Builder {
-        services,
-        setting,
-        evaluator,
-        resources: Vec::new(),
-        rules: Vec::new(),
-        routes: BTreeMap::new(),
-    };
+    let mut builder =
+        Builder { services, setting, evaluator, resources: Vec::new(), rules: Vec::new(), routes: BTreeMap::new() };
     let order = template.creation_order()?;
     for id in &order {
         builder.create(id).await?;

@@ -53,9 +53,10 @@ impl<'a> Evaluator<'a> {
         }
         let mut parameters = pseudo;
         for (name, default) in &template.parameters {
-            let value = overrides.get(name).cloned().or_else(|| default.as_ref().and_then(scalar)).ok_or_else(|| {
-                TemplateError::new(format!("Parameters.{name}"), "has no default; give it a value")
-            })?;
+            let value =
+                overrides.get(name).cloned().or_else(|| default.as_ref().and_then(scalar)).ok_or_else(|| {
+                    TemplateError::new(format!("Parameters.{name}"), "has no default; give it a value")
+                })?;
             parameters.insert(name.clone(), value);
         }
         Ok(Self { template, parameters, resources: BTreeMap::new() })
@@ -133,7 +134,9 @@ impl<'a> Evaluator<'a> {
                 id => Value::String(self.reference(id, location)?),
             },
             ("Fn::GetAtt", Value::Array(parts)) => match parts.as_slice() {
-                [Value::String(id), Value::String(attribute)] => Value::String(self.attribute(id, attribute, location)?),
+                [Value::String(id), Value::String(attribute)] => {
+                    Value::String(self.attribute(id, attribute, location)?)
+                }
                 _ => return Err(malformed()),
             },
             ("Fn::Sub", Value::String(text)) => Value::String(self.substitute(text, &BTreeMap::new(), location)?),
@@ -332,7 +335,10 @@ Resources:
         check("{ A: !Ref AWS::NoValue, B: 1 }", Ok(json!({ "B": 1 })));
         check("!Join ['-', [a, !Ref Bucket, 3]]", Ok(json!("a-vod-b-3")));
         check("!Select [1, !Split [',', 'a,b']]", Ok(json!("b")));
-        check("{ Condition: { StringEquals: { a: !Ref Bucket } } }", Ok(json!({ "Condition": { "StringEquals": { "a": "vod-b" } } })));
+        check(
+            "{ Condition: { StringEquals: { a: !Ref Bucket } } }",
+            Ok(json!({ "Condition": { "StringEquals": { "a": "vod-b" } } })),
+        );
         check("!Ref Nowhere", Err("here: there is no parameter or resource Nowhere"));
         check("!ImportValue x", Err("here: the local home does not support Fn::ImportValue"));
     }

@@ -60,7 +60,15 @@ pub struct Template {
 
 /// Sections of a template that mean something to this loader; any other is refused.
 const SECTIONS: &[&str] = &[
-    "AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Parameters", "Conditions", "Globals", "Resources", "Outputs",
+    "AWSTemplateFormatVersion",
+    "Transform",
+    "Description",
+    "Metadata",
+    "Parameters",
+    "Conditions",
+    "Globals",
+    "Resources",
+    "Outputs",
 ];
 
 impl Template {
@@ -92,7 +100,10 @@ impl Template {
             .collect::<Result<_, TemplateError>>()?;
         let globals = section(&sections, "Globals")?;
         if let Some(unknown) = globals.keys().find(|name| *name != "Function") {
-            return Err(TemplateError::new(format!("Globals.{unknown}"), "the local home supports Globals.Function only"));
+            return Err(TemplateError::new(
+                format!("Globals.{unknown}"),
+                "the local home supports Globals.Function only",
+            ));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -186,7 +197,9 @@ fn declaration(id: &str, value: Value) -> Result<Declaration, TemplateError> {
         fields.remove(meaningless);
     }
     match fields.keys().next() {
-        Some(unknown) => Err(TemplateError::new(format!("{location}.{unknown}"), "the local home does not support this attribute")),
+        Some(unknown) => {
+            Err(TemplateError::new(format!("{location}.{unknown}"), "the local home does not support this attribute"))
+        }
         None => Ok(declaration),
     }
 }
