@@ -13,7 +13,9 @@ use crate::facts::{Facts, Variables};
 use crate::failure::{Failure, Reason};
 use crate::json;
 use crate::jsonata::{Converted, States};
-use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::limits::{
+    NESTING_MAX, PAYLOAD_BYTES_MAX, PAYLOAD_NESTING_MAX, VARIABLE_BYTES_MAX, VARIABLES_TOTAL_BYTES_MAX,
+};
 use crate::machine::model::{
     Assignments, Catcher, ChoiceRule, NumberField, PathField, QueryLanguage, ResultPath, State, Text,
 };
@@ -43,6 +45,26 @@ impl Left {
     pub(crate) fn assigned_for_history(&self) -> BTreeMap<String, Payload> {
         self.assigned.iter().map(|(name, value)| (name.to_string(), value.clone())).collect()
     }
+}
+
+/// Whether data may go on its way. `what` is the state, the service, or the function it comes from.
+pub(crate) fn within_quotas(payload: &Payload, what: &str) -> Result<(), Failure> {
+    if payload.size_bytes() > PAYLOAD_BYTES_MAX {
+        return Err(Failure::data_limit(what));
+    }
+    not_deeper(payload, PAYLOAD_NESTING_MAX)
+}
+
+/// Whether data can be stored and read back.
+pub(crate) fn is_readable(payload: &Payload) -> Result<(), Failure> {
+    not_deeper(payload, NESTING_MAX - 2)
+}
+
+fn not_deeper(payload: &Payload, most: usize) -> Result<(), Failure> {
+    if payload.nesting() > most {
+        return Err(Failure::runtime(format!("The data nests deeper than {most} levels.")));
+    }
+    Ok(())
 }
 
 /// What one state's expressions see.
@@ -228,9 +250,15 @@ impl<'a, 'f> View<'a, 'f> {
     }
 
     fn bounded(&self, output: Payload, assigned: Variables) -> Result<Left, Failure> {
-        let too_large = |payload: &Payload| payload.size_bytes() > PAYLOAD_BYTES_MAX;
-        if too_large(&output) || assigned.values().any(too_large) {
-            return Err(Failure::data_limit(&self.state.name));
+        within_quotas(&output, &self.state.name)?;
+        if !assigned.is_empty() {
+            for value in assigned.values() {
+                within_quotas(value, &self.state.name)?;
+            }
+            let new: usize = assigned.values().map(Payload::size_bytes).sum();
+            if new > VARIABLE_BYTES_MAX || new + self.facts.variables_bytes() > VARIABLES_TOTAL_BYTES_MAX {
+                return Err(Failure::data_limit(&self.state.name));
+            }
         }
         Ok(Left { output, assigned })
     }

@@ -56,6 +56,11 @@ impl<'a> Facts<'a> {
         self.scopes.iter().find_map(|scope| scope.get(name))
     }
 
+    /// The size of all variables in sight.
+    pub(crate) fn variables_bytes(&self) -> usize {
+        self.scopes.iter().flat_map(|scope| scope.values()).map(Payload::size_bytes).sum()
+    }
+
     pub(crate) fn now(&self) -> UnixMillis {
         self.now
     }

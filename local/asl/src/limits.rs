@@ -23,11 +23,11 @@ pub const SECONDS_MAX: u64 = 99_999_999;
 /// Longest a Standard execution may run, in seconds: one year.
 pub const EXECUTION_SECONDS_MAX: u64 = 31_536_000;
 
-/// Most bytes of all variables of one scope together, and of one `Assign`'s new values (256 KiB each).
+/// Most bytes of one variable, and of one `Assign`'s new values together (256 KiB).
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html>.
 pub const VARIABLE_BYTES_MAX: usize = 262_144;
 
-/// Most bytes of all variables an execution holds (10 MiB).
+/// Most bytes of all variables (10 MiB). Counted over the scopes a state sees, not over branches beside it.
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/workflow-variables.html>.
 pub const VARIABLES_TOTAL_BYTES_MAX: usize = 10_485_760;
 
@@ -67,8 +67,13 @@ pub const INTRINSIC_NESTING_MAX: usize = 10;
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html>.
 pub const ARRAY_RANGE_ITEMS_MAX: i64 = 1_000;
 
-/// Bound of ours on how deep JSON may nest: in definitions, in JSONPath and intrinsic expressions.
+/// Bound of ours on how deep JSON may nest: in definitions, in JSONPath and intrinsic expressions. What nests deeper is
+/// not read back.
 pub const NESTING_MAX: usize = 128;
+
+/// Bound of ours on how deep the data a state makes may nest. Below [`NESTING_MAX`], since the context object, a batch
+/// and a Map's output each wrap it once more, and a stored execution must be readable.
+pub const PAYLOAD_NESTING_MAX: usize = 100;
 
 /// Bound of ours on one JSONata evaluation, in milliseconds: a backstop behind the stack and sequence bounds.
 pub const JSONATA_TIMEOUT_MS: u64 = 5_000;

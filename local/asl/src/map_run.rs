@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::dataflow::View;
+use crate::dataflow::{View, within_quotas};
 use crate::engine::Plan;
 use crate::env::{Env, UnixMillis};
 use crate::error::ErrorName;
@@ -590,7 +590,8 @@ impl MapRun {
         };
         let facts = Facts::new(make_context, vec![&self.variables], env);
         let view = View::new(state, &self.input, &facts);
-        selector.evaluate(&view.sight(&self.input, None, None), "ItemSelector").map(Payload::from)
+        let input = Payload::from(selector.evaluate(&view.sight(&self.input, None, None), "ItemSelector")?);
+        within_quotas(&input, &state.name).map(|()| input)
     }
 
     /// Batches: `{"BatchInput": ..., "Items": [...]}`.

@@ -55,6 +55,26 @@ impl Payload {
         self.text().len()
     }
 
+    /// How deep its arrays and objects nest: 0 for anything else.
+    pub(crate) fn nesting(&self) -> usize {
+        let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+        for byte in self.text().bytes() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                _ if in_string => {}
+                b'[' | b'{' => {
+                    depth += 1;
+                    deepest = deepest.max(depth);
+                }
+                b']' | b'}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        deepest
+    }
+
     /// The value, taken out without a copy when nobody else holds the payload.
     #[must_use]
     pub fn into_value(self) -> Value {
@@ -114,6 +134,16 @@ mod tests {
         let payload = Payload::parse("{ \"a\" : 1 }").unwrap();
         assert_eq!(payload.text(), "{ \"a\" : 1 }");
         assert_eq!(payload, Payload::from(serde_json::json!({"a": 1})));
+    }
+
+    #[test]
+    fn counts_nesting_outside_of_strings() {
+        let check =
+            |text: &str, expected: usize| assert_eq!(Payload::parse(text).unwrap().nesting(), expected, "{text}");
+        check("1", 0);
+        check("[]", 1);
+        check(r#"{"a": [1, {"b": 2}], "c": []}"#, 3);
+        check(r#"["[[", "\"[[", "\\", {"]]": "{"}]"#, 2);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Engine, context};
 use crate::command::{Command, TaskProgress};
-use crate::dataflow::{Trace, View};
+use crate::dataflow::{Trace, View, is_readable, within_quotas};
 use crate::env::UnixMillis;
 use crate::error::{ErrorName, StateError};
 use crate::event::{MapRunOutcome, TaskId};
@@ -14,7 +14,7 @@ use crate::execution::{Branch, BranchId, Child, Fork, MapItem, OpenTask, Stage, 
 use crate::facts::{Facts, Variables};
 use crate::failure::{Failure, Reason};
 use crate::history::{EventDetails, EventType};
-use crate::limits::{INLINE_MAP_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
+use crate::limits::INLINE_MAP_CONCURRENCY_MAX;
 use crate::machine::model::{Items, Kind, Map, MapMode, ScopeId, State};
 use crate::map_run::MapRun;
 use crate::payload::Payload;
@@ -24,7 +24,8 @@ impl<'a> Engine<'a, '_> {
     pub(super) fn fork_branches(&mut self, id: BranchId, state: &'a State, branches: &[ScopeId]) {
         let input = self.evaluate(id, state, |view, _| {
             let input = view.input(&mut Trace::default())?;
-            view.arguments(&input, &mut Trace::default())
+            let input = view.arguments(&input, &mut Trace::default())?;
+            within_quotas(&input, &state.name).map(|()| input)
         });
         let input = match input {
             Ok(input) => input,
@@ -173,7 +174,8 @@ impl<'a> Engine<'a, '_> {
         let Some(branch) = execution.branches.get(&id) else { return Ok(item.value.clone()) };
         let view = View::new(state, &branch.input, &facts);
         let input = view.input(&mut Trace::default())?;
-        selector.evaluate(&view.sight(&input, None, None), "ItemSelector").map(Payload::from)
+        let input = Payload::from(selector.evaluate(&view.sight(&input, None, None), "ItemSelector")?);
+        within_quotas(&input, &state.name).map(|()| input)
     }
 
     pub(super) fn child_succeeded(&mut self, id: BranchId, index: u64, output: Payload) {
@@ -222,8 +224,8 @@ impl<'a> Engine<'a, '_> {
         };
         // The next event does not follow this one but the same one.
         self.record(event_type, EventDetails::None, branch.last_event);
-        if output.size_bytes() > PAYLOAD_BYTES_MAX {
-            return self.fail(id, Failure::data_limit(&state.name));
+        if let Err(failure) = within_quotas(&output, &state.name) {
+            return self.fail(id, failure);
         }
         self.leave_with_result(id, &output);
     }
@@ -283,8 +285,12 @@ impl<'a> Engine<'a, '_> {
             Ok(plan) => plan,
             Err(failure) => return self.fail(id, failure),
         };
+        let context = Payload::from(context::of(self.execution, state, id, None));
+        if let Err(failure) = is_readable(&context) {
+            return self.fail(id, failure);
+        }
         let length = plan.items.as_ref().map_or(0, Vec::len) as u64;
-        let run = self.map_run(id, state, map, plan);
+        let run = self.map_run(id, state, map, plan, context);
         let task = TaskId(self.execution.fresh_id());
         self.record_in(id, EventType::MapStateStarted, EventDetails::MapStateStarted { length });
         let map_run_arn = run.arn().to_owned();
@@ -303,7 +309,7 @@ impl<'a> Engine<'a, '_> {
         }
     }
 
-    fn map_run(&mut self, id: BranchId, state: &'a State, map: &'a Map, plan: Plan) -> MapRun {
+    fn map_run(&mut self, id: BranchId, state: &'a State, map: &'a Map, plan: Plan, context: Payload) -> MapRun {
         let label = map.label.clone().unwrap_or_else(|| self.env.uuid().replace('-', ""));
         let info = &self.execution.info;
         let base = info.state_machine_arn.replacen(":stateMachine:", ":mapRun:", 1);
@@ -313,7 +319,6 @@ impl<'a> Engine<'a, '_> {
         for scope in execution.scopes(id).into_iter().rev() {
             variables.extend(scope.iter().map(|(name, value)| (name.clone(), value.clone())));
         }
-        let context = Payload::from(context::of(execution, state, id, None));
         MapRun::new(arn, state.id, map, plan, context, variables)
     }
 
@@ -342,8 +347,8 @@ impl<'a> Engine<'a, '_> {
                 let Some(branch) = self.execution.branches.get(&id) else { return };
                 let (state, previous) = (self.state_of(branch), branch.last_event);
                 self.record(EventType::MapStateSucceeded, EventDetails::None, previous);
-                if output.size_bytes() > PAYLOAD_BYTES_MAX {
-                    return self.fail(id, Failure::data_limit(&state.name));
+                if let Err(failure) = within_quotas(&output, &state.name) {
+                    return self.fail(id, failure);
                 }
                 self.leave_with_result(id, &output);
             }
@@ -389,9 +394,9 @@ pub(crate) fn plan(view: &View<'_, '_>, map: &Map, trace: &mut Trace) -> Result<
         percentage: percentage.map(|field| view.number(field, "ToleratedFailurePercentage", &input)).transpose()?,
     };
     let template = |template: Option<&Template>, field: &str| {
-        template
-            .map(|template| template.evaluate(&view.sight(&input, None, None), field).map(Payload::from))
-            .transpose()
+        let Some(template) = template else { return Ok(None) };
+        let value = Payload::from(template.evaluate(&view.sight(&input, None, None), field)?);
+        within_quotas(&value, &view.state.name).map(|()| Some(value))
     };
     let batcher = map.item_batcher.as_ref();
     let batch = |field: Option<&_>, name| field.map(|field| view.whole(field, name, &input)).transpose();
@@ -429,7 +434,14 @@ fn items(view: &View<'_, '_>, map: &Map, input: &Payload) -> Result<Vec<Value>, 
             }
         }
         Items::Template(template) => match (template.evaluate(&view.sight(input, None, None), "Items")?, template) {
-            (Value::Array(items), _) => Ok(items),
+            (found @ Value::Array(_), _) => {
+                let found = Payload::from(found);
+                within_quotas(&found, &view.state.name)?;
+                match found.into_value() {
+                    Value::Array(items) => Ok(items),
+                    _ => Ok(Vec::new()),
+                }
+            }
             (found, Template::Query(expression)) => {
                 let reason = Reason::Type { expected: "array", found: &found };
                 Err(Failure::evaluation(expression.source(), "Items", &reason))

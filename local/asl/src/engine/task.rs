@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::{Engine, context, error_details};
 use crate::command::TaskProgress;
-use crate::dataflow::{Trace, View};
+use crate::dataflow::{Trace, View, within_quotas};
 use crate::error::ErrorName;
 use crate::event::{FailurePhase, TaskId};
 use crate::execution::{BranchId, OpenTask, Purpose, Stage, TaskCall};
@@ -224,9 +224,7 @@ impl<'a> Engine<'a, '_> {
 pub(crate) fn evaluate_call(view: &View<'_, '_>, task: &Task, trace: &mut Trace) -> Result<TaskCall, Failure> {
     let input = view.input(trace)?;
     let arguments = view.arguments(&input, trace)?;
-    if arguments.size_bytes() > PAYLOAD_BYTES_MAX {
-        return Err(Failure::data_limit(&view.state.name));
-    }
+    within_quotas(&arguments, &view.state.name)?;
     let seconds = |field: &Option<_>, name| field.as_ref().map(|field| view.whole(field, name, &input)).transpose();
     Ok(TaskCall {
         state: view.state.name.to_string(),

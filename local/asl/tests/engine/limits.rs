@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use vodline_asl::Event;
-use vodline_asl::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
+use vodline_asl::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX, VARIABLE_BYTES_MAX};
 
 use crate::driver::{Driver, LAMBDA};
 
@@ -88,4 +88,43 @@ fn a_state_cannot_make_its_output_too_big() {
     let run = Driver::start(&definition, &text_of(PAYLOAD_BYTES_MAX / 2));
     assert_eq!(run.status(), "FAILED");
     assert_eq!(run.history.last().unwrap()["executionFailedEventDetails"]["error"], "States.DataLimitExceeded");
+}
+
+#[test]
+fn data_that_nests_deeper_each_round_comes_to_an_end() {
+    let check = |definition: Value, input: Value| {
+        let run = Driver::start(&definition, &input);
+        assert_eq!(run.status(), "FAILED");
+        let cause = run.history.last().unwrap()["executionFailedEventDetails"]["cause"].as_str().unwrap();
+        assert!(cause.ends_with("The data nests deeper than 100 levels."), "{cause}");
+        assert!(run.history.len() < 2_000);
+    };
+    let pass = |fields: Value| {
+        let mut state = json!({"Type": "Pass", "Next": "A"});
+        state.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!({"StartAt": "A", "States": {"A": state}})
+    };
+    check(pass(json!({"Parameters": {"a.$": "$"}})), json!(1));
+    check(pass(json!({"ResultPath": "$.a.b"})), json!({}));
+    check(pass(json!({"QueryLanguage": "JSONata", "Output": "{% [[$states.input]] %}"})), json!({}));
+    let start = json!({"Type": "Pass", "Assign": {"v": 1}, "Next": "B"});
+    let grow = json!({"Type": "Pass", "Assign": {"v.$": "States.Array($v)"}, "Next": "B"});
+    check(json!({"StartAt": "A", "States": {"A": start, "B": grow}}), json!({}));
+    let processor = json!({"StartAt": "X", "States": {"X": {"Type": "Pass", "End": true}}});
+    let map =
+        json!({"Type": "Map", "ItemProcessor": processor, "ItemsPath": "$.l", "ResultPath": "$.l[0]", "Next": "A"});
+    check(json!({"StartAt": "A", "States": {"A": map}}), json!({"l": [1]}));
+    let parallel = json!({"Type": "Parallel", "Branches": [processor], "Next": "A"});
+    check(json!({"StartAt": "A", "States": {"A": parallel}}), json!({}));
+}
+
+#[test]
+fn variables_have_a_limit_together() {
+    // Forty variables of 256 KiB are 10 MiB.
+    let set =
+        |i: u32| json!({"Type": "Pass", "Assign": {format!("v{i}.$"): "$"}, "Next": format!("S{}", (i + 1) % 41)});
+    let states: serde_json::Map<String, Value> = (0..41).map(|i| (format!("S{i}"), set(i))).collect();
+    let run = Driver::start(&json!({"StartAt": "S0", "States": states}), &text_of(VARIABLE_BYTES_MAX));
+    assert_eq!(run.history.last().unwrap()["executionFailedEventDetails"]["error"], "States.DataLimitExceeded");
+    assert_eq!(run.types(0).iter().filter(|name| **name == "PassStateExited").count(), 40);
 }

@@ -208,7 +208,7 @@ fn as_event(execution: &Execution, (kind, id, value): (u8, u64, Value)) -> Event
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn an_accepted_definition_never_panics(definition in machine(), input in json_value(), events in prop::collection::vec(event(), 0..40)) {
