@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 pub mod clips;
+pub mod machine;
 
 use std::{
     path::{Path, PathBuf},

@@ -10,50 +10,8 @@ use vodline_asl::{
     Command, Effects, Env, Event, Execution, ExecutionInfo, ExecutionStatus, FailurePhase, Payload, Resource,
     ScheduleTask, SeededRandom, StateMachine, UnixMillis, transition,
 };
-use vodline_contracts::{ErrorCode, Retryability, schema};
-use vodline_tests::root;
-
-/// The definition as a deployment makes it: `${AdmitUploadFunction}` becomes an ARN of `admit-upload`.
-fn definition() -> String {
-    let text = std::fs::read_to_string(root().join("statemachine/publish.asl.json")).unwrap();
-    let mut result = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("${") {
-        let (name, tail) = after.split_once('}').unwrap();
-        result.push_str(before);
-        match name.strip_suffix("Function") {
-            Some(step) => result.push_str(&format!("arn:aws:lambda:us-east-1:000000000000:function:{}", kebab(step))),
-            None => result.push_str(match name {
-                "Partition" => "aws",
-                other => panic!("the machine substitutes {other}, which no deployment gives"),
-            }),
-        }
-        rest = tail;
-    }
-    result + rest
-}
-
-fn kebab(name: &str) -> String {
-    let mut result = String::new();
-    for (index, letter) in name.char_indices() {
-        if letter.is_uppercase() && index > 0 {
-            result.push('-');
-        }
-        result.push(letter.to_ascii_lowercase());
-    }
-    result
-}
-
-fn states(machine: &Value) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    for (name, state) in machine["States"].as_object().unwrap() {
-        found.push((name.clone(), state.clone()));
-        for branch in state["Branches"].as_array().into_iter().flatten() {
-            found.extend(states(branch));
-        }
-    }
-    found
-}
+use vodline_contracts::{ErrorCode, Retryability};
+use vodline_tests::machine::{definition, states, validate};
 
 /// What each step answers: once with everything a contract allows, once with as little as it demands.
 fn answers(full: bool) -> BTreeMap<&'static str, Value> {
@@ -109,15 +67,6 @@ fn answers(full: bool) -> BTreeMap<&'static str, Value> {
         ),
         ("record-catalog", json!({ "videoId": id, "status": "READY", "watchUrl": "http://x/watch.html?v=1" })),
     ])
-}
-
-#[track_caller]
-fn validate(contract: &str, value: &Value) {
-    let found =
-        schema::all().into_iter().find(|c| c.name == contract).unwrap_or_else(|| panic!("no contract {contract}"));
-    let validator = jsonschema::validator_for(found.schema.as_value()).unwrap();
-    let errors: Vec<_> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
-    assert!(errors.is_empty(), "{contract}: {errors:?}\n{value:#}");
 }
 
 struct Run {
