@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures as ratios to a peer or a floor, taken in one run.
 
 mod line;
+mod states;
 
 use crate::Outcome;
 
@@ -14,10 +15,13 @@ pub(crate) struct Arguments {
 enum What {
     /// From upload to READY, against a bare ffmpeg that makes the same renditions.
     Line(line::Arguments),
+    /// States per second, against ministack from PyPI.
+    States(states::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.what {
         What::Line(arguments) => line::run(arguments),
+        What::States(arguments) => states::run(arguments),
     }
 }

@@ -122,6 +122,13 @@ impl Home {
         Ok(value.to_owned())
     }
 
+    /// The most memory the home holds now, in MiB; `None` where the system does not say.
+    pub(crate) fn memory_mib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
+    }
+
     /// Waits until the home ends by itself (an interrupt from the terminal reaches it too).
     pub(crate) fn wait(&mut self) -> Outcome {
         self.child.wait().map(drop).map_err(|error| format!("cannot wait for the home: {error}"))

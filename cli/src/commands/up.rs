@@ -23,6 +23,9 @@ const MEDIA_MEMORY_BYTES_MAX: u64 = 12 * 1024 * 1024 * 1024;
 /// Largest file an ffmpeg may write.
 const MEDIA_FILE_BYTES_MAX: u64 = 200 * 1024 * 1024 * 1024;
 
+/// s3s logs every refused request as an error of its own; S3's answer says it already.
+const LOG_FILTER: &str = "warn,vodline=info,s3s=off";
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Where everything is kept; survives restarts.
@@ -43,7 +46,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCode, CliError> {
-    let filter = EnvFilter::try_from_env("VODLINE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,vodline=info"));
+    let filter = EnvFilter::try_from_env("VODLINE_LOG").unwrap_or_else(|_| EnvFilter::new(LOG_FILTER));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let program =
         std::env::current_exe().map_err(|source| CliError::Io { doing: "find this program".into(), source })?;

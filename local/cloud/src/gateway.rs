@@ -229,7 +229,7 @@ impl Gateway {
                 let mut response = Response::new(StatusCode::OK, content_type(path), bytes);
                 response.set_header(
                     "content-security-policy",
-                    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
+                    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
                 );
                 response.set_header("x-content-type-options", "nosniff");
                 http(response, &id)

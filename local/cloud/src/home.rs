@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::Arc,
 };
@@ -404,6 +405,8 @@ fn lock(data: &PathBuf) -> Result<std::fs::File, HomeError> {
     let path = data.join("lock");
     let open = || {
         std::fs::create_dir_all(data)?;
+        // Secrets are in there as they are.
+        std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700))?;
         std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)
     };
     let file = open().map_err(|source| HomeError::Write { path: path.clone(), source })?;

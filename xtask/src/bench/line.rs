@@ -26,17 +26,21 @@ pub(crate) struct Arguments {
     /// Length of the sample in seconds.
     #[arg(long, default_value_t = 20)]
     seconds: u32,
+    /// Measure the quick-to-build programs instead of the release.
+    #[arg(long)]
+    dev: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     tools::ffmpeg()?;
-    home::build(Profile::Release)?;
+    let profile = if arguments.dev { Profile::Dev } else { Profile::Release };
+    home::build(profile)?;
     home::build_site()?;
     let sample = root().join(format!("target/demo/sample-{}.mp4", arguments.seconds));
     home::sample(&sample, arguments.seconds)?;
     let work = root().join("target/bench/line");
     let _ = std::fs::remove_dir_all(&work);
-    let home = Home::start(Profile::Release, &Place { data: work.join("data"), port: PORT, edge_port: EDGE_PORT })?;
+    let home = Home::start(profile, &Place { data: work.join("data"), port: PORT, edge_port: EDGE_PORT })?;
     let (mut line, mut bare) = (Duration::MAX, Duration::MAX);
     let mut row = Value::Null;
     // In turns, so that a busy minute of the machine falls on both.
