@@ -54,6 +54,7 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 /// A running home.
 pub struct Home {
     child: Child,
+    template: PathBuf,
     /// Its data directory; kept when the home is stopped, so that another can go on from it.
     pub data: TempDir,
     /// Port of the AWS APIs.
@@ -69,12 +70,22 @@ impl Home {
         Self::start_in(TempDir::new().unwrap(), 0, 0)
     }
 
+    /// A new home of another stack than ours.
+    #[must_use]
+    pub fn start_with(template: &Path) -> Self {
+        Self::launch(template.to_owned(), TempDir::new().unwrap(), 0, 0)
+    }
+
     /// A home on existing data, ready to work.
     ///
     /// # Panics
     /// When it does not come up.
     #[must_use]
     pub fn start_in(data: TempDir, port: u16, edge_port: u16) -> Self {
+        Self::launch(root().join("template.yaml"), data, port, edge_port)
+    }
+
+    fn launch(template: PathBuf, data: TempDir, port: u16, edge_port: u16) -> Self {
         let note = data.path().join("home.json");
         let _ = std::fs::remove_file(&note);
         let mut child = Command::new(program("vodline"))
@@ -83,7 +94,7 @@ impl Home {
             .arg(data.path())
             .args(["--port", &port.to_string(), "--edge-port", &edge_port.to_string()])
             .arg("--template")
-            .arg(root().join("template.yaml"))
+            .arg(&template)
             .stdin(Stdio::null())
             .spawn()
             .expect("vodline starts");
@@ -92,7 +103,7 @@ impl Home {
             serde_json::from_slice(&std::fs::read(&note).ok()?).ok()
         });
         let port = |name: &str| u16::try_from(ports[name].as_u64().unwrap()).unwrap();
-        Self { child, data, port: port("port"), edge_port: port("edgePort") }
+        Self { child, template, data, port: port("port"), edge_port: port("edgePort") }
     }
 
     /// Ends the home as a power cut would, and starts another on the same data and ports.
@@ -103,8 +114,9 @@ impl Home {
         let (port, edge_port) = (self.port, self.edge_port);
         // `Home` has a Drop; the data directory has to survive it.
         let data = std::mem::replace(&mut self.data, TempDir::new().unwrap());
+        let template = std::mem::take(&mut self.template);
         drop(self);
-        Self::start_in(data, port, edge_port)
+        Self::launch(template, data, port, edge_port)
     }
 
     /// The home's process id.
