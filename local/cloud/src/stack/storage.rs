@@ -169,7 +169,9 @@ impl Builder<'_> {
         }
         let spec = QueueSpec { name: queue.queue_name.clone(), settings };
         self.services.queues.define_queue(&spec).map_err(resource.refused())?;
-        Ok(Attributes::new(&queue.queue_name)
+        let url = self.services.queues.url(&queue.queue_name);
+        Ok(Attributes::new(&url)
+            .with("QueueUrl", &url)
             .with("Arn", self.services.queues.arn(&queue.queue_name))
             .with("QueueName", &queue.queue_name))
     }

@@ -375,10 +375,6 @@ impl Queues {
         })
     }
 
-    fn url(&self, name: &str) -> String {
-        format!("{}/{}/{name}", self.endpoint, self.account.id)
-    }
-
     /// The queue that a URL names, once the caller may act on it. The host does not matter: a URL stays good when the home
     /// listens elsewhere.
     fn authorized<'a>(&self, request: &Request, action: &str, url: &'a str) -> Result<&'a str, AwsError> {

@@ -115,6 +115,12 @@ impl Queues {
         })
     }
 
+    /// The URL of a queue in this account.
+    #[must_use]
+    pub fn url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.endpoint, self.account.id)
+    }
+
     /// The ARN of the queue with this name.
     #[must_use]
     pub fn arn(&self, name: &str) -> String {
