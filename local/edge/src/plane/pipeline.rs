@@ -1,0 +1,128 @@
+//! The stages, in their order.
+
+use std::{net::IpAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+
+use super::{
+    Plane, access,
+    answer::Body,
+    deliver, log, lookup,
+    origin::{self, Wanted},
+    refusal::Refusal,
+    request::{Asked, Viewer},
+    routes::{Distribution, Route},
+    selection, viewer_request,
+};
+
+/// The longest body of a request; behind it are the site's functions, which take 6 MB.
+const REQUEST_BODY_BYTES_MAX: usize = 20 << 20;
+/// How long a viewer may take over a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Answers one request of a viewer's.
+pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, ip: IpAddr) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let count = plane.request_count.fetch_add(1, Ordering::Relaxed);
+    let id = HeaderValue::try_from(format!("{}{count:016x}", plane.request_prefix));
+    let viewer = Viewer {
+        method: head.method,
+        uri: head.uri,
+        headers: head.headers,
+        ip,
+        id: id.unwrap_or(HeaderValue::from_static("none")),
+    };
+    let response = respond(plane, &viewer, body).await;
+    log::record(plane, &viewer, &response);
+    response
+}
+
+async fn respond(plane: &Arc<Plane>, viewer: &Viewer, body: Incoming) -> Response<Body> {
+    if let Err(refusal) = access::check_form(viewer) {
+        return refusal.into_response(viewer, None);
+    }
+    let routes = plane.routes();
+    let Some(distribution) = routes.find(viewer.host()) else {
+        return Refusal::new(StatusCode::FORBIDDEN, "There is no distribution.").into_response(viewer, None);
+    };
+    let route = distribution.route(viewer.path());
+    match serve(plane, viewer, distribution, route, body).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(viewer, Some(distribution)),
+    }
+}
+
+async fn serve(
+    plane: &Arc<Plane>,
+    viewer: &Viewer,
+    distribution: &Arc<Distribution>,
+    route: &Route,
+    body: Incoming,
+) -> Result<Response<Body>, Refusal> {
+    access::check(viewer, route)?;
+    let mut asked = Asked::new(viewer, route.origin);
+    if let Some(response) = viewer_request::run(viewer, distribution, route, &mut asked)? {
+        return Ok(response);
+    }
+    if asked.path == "/" && !distribution.default_root.is_empty() {
+        asked.path = distribution.default_root.clone().into();
+    }
+    let caches = match viewer.method {
+        Method::GET | Method::HEAD => route.limits.caches(),
+        Method::OPTIONS => route.caches_options && route.limits.caches(),
+        _ => false,
+    };
+    let (found, outcome) = if caches {
+        // What is kept is the whole, whichever part this viewer wants.
+        let method = if viewer.method == Method::HEAD { Method::GET } else { viewer.method.clone() };
+        lookup::find(plane, distribution, route, &asked, method, viewer.ip).await
+    } else {
+        let sends_body = !matches!(viewer.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if sends_body {
+            asked.body = read_body(body).await?;
+        }
+        let policies = [&route.key, &route.forward];
+        let mut wanted = Wanted::new(distribution, route, &asked, viewer.method.clone(), viewer.ip);
+        wanted.headers = selection::origin_headers(&asked.headers, policies, sends_body);
+        let found = origin::fetch(plane, &wanted, None).await.0;
+        let outcome = deliver::outcome_of(&found);
+        (found, outcome)
+    };
+    let (found, status) = error_page(plane, distribution, viewer, found).await;
+    deliver::deliver(plane, viewer, distribution, route, found, status, outcome).await
+}
+
+async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
+    let status = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, REQUEST_BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(collected)) => return Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => StatusCode::PAYLOAD_TOO_LARGE,
+        Ok(Err(_)) => StatusCode::BAD_REQUEST,
+        Err(_) => StatusCode::REQUEST_TIMEOUT,
+    };
+    Err(Refusal::new(status, "The body cannot be read."))
+}
+
+/// The distribution's own page for an error, if it has one; and the status to answer with.
+async fn error_page(
+    plane: &Arc<Plane>,
+    distribution: &Arc<Distribution>,
+    viewer: &Viewer,
+    found: deliver::Found,
+) -> (deliver::Found, StatusCode) {
+    let status = found.entry().status;
+    let Some((path, page_status)) = distribution.error(status).and_then(|error| error.page.as_ref()) else {
+        return (found, status);
+    };
+    let route = distribution.route(path);
+    let asked = Asked::page(path, route.origin);
+    let page = if route.limits.caches() {
+        lookup::find(plane, distribution, route, &asked, Method::GET, viewer.ip).await.0
+    } else {
+        origin::fetch(plane, &Wanted::new(distribution, route, &asked, Method::GET, viewer.ip), None).await.0
+    };
+    // A page that fails itself is not shown; the first error is.
+    if page.entry().status == StatusCode::OK { (page, *page_status) } else { (found, status) }
+}

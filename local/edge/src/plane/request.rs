@@ -1,0 +1,65 @@
+//! A viewer's request, and what the stages before the cache make of it.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+
+/// A request as the viewer sent it; its body is still to be read.
+pub(super) struct Viewer {
+    pub method: Method,
+    pub uri: Uri,
+    pub headers: HeaderMap,
+    pub ip: IpAddr,
+    /// `x-amz-cf-id` of the answer.
+    pub id: HeaderValue,
+}
+
+impl Viewer {
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// Without `?`.
+    pub(super) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// Whom the viewer asks: `:authority` of HTTP/2, `Host` of HTTP/1.
+    pub(super) fn host(&self) -> &str {
+        let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        self.uri.authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
+    }
+
+    pub(super) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+}
+
+/// What is asked of the cache and the origin: the viewer's request, as the access rules and the function have changed it.
+pub(super) struct Asked<'a> {
+    pub path: Cow<'a, str>,
+    /// Without `?`.
+    pub query: Cow<'a, str>,
+    pub headers: Cow<'a, HeaderMap>,
+    /// An index of the distribution's origins.
+    pub origin: usize,
+    pub body: Bytes,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(viewer: &'a Viewer, origin: usize) -> Self {
+        Self {
+            path: viewer.path().into(),
+            query: viewer.query().into(),
+            headers: Cow::Borrowed(&viewer.headers),
+            origin,
+            body: Bytes::new(),
+        }
+    }
+
+    /// A page that the edge itself asks for.
+    pub(super) fn page(path: &'a str, origin: usize) -> Self {
+        Self { path: path.into(), query: "".into(), headers: Cow::Owned(HeaderMap::new()), origin, body: Bytes::new() }
+    }
+}

@@ -1,0 +1,79 @@
+//! The function that a behaviour runs before the cache is asked.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+
+use super::{
+    answer::{self, Body},
+    deliver::Outcome,
+    function::{self, Call, Verdict},
+    headers,
+    refusal::Refusal,
+    request::{Asked, Viewer},
+    routes::{Distribution, Route},
+    viewer_response,
+};
+
+/// Lets the behaviour's function change what is asked. The function may answer itself.
+pub(super) fn run(
+    viewer: &Viewer,
+    distribution: &Distribution,
+    route: &Route,
+    asked: &mut Asked<'_>,
+) -> Result<Option<Response<Body>>, Refusal> {
+    let Some(function) = &route.function else { return Ok(None) };
+    let call = Call {
+        distribution_id: &distribution.id,
+        distribution_domain: &distribution.domain_name,
+        request_id: viewer.id(),
+        viewer: viewer.ip,
+        method: viewer.method.as_str(),
+        uri: &asked.path,
+        query: &asked.query,
+        headers: &viewer.headers,
+        origins: &distribution.origin_ids,
+    };
+    match function::run(function, &call) {
+        Ok(Verdict::Request { uri, query, headers, origin }) => {
+            let selected = origin.and_then(|id| distribution.origin_ids.iter().position(|one| *one == id));
+            asked.origin = selected.unwrap_or(asked.origin);
+            asked.path = uri.into();
+            asked.query = query.into();
+            asked.headers = Cow::Owned(headers);
+            Ok(None)
+        }
+        Ok(Verdict::Response { status, headers, body }) => {
+            Ok(Some(generated(viewer, distribution, route, status, headers, body)))
+        }
+        Err(error) => {
+            tracing::warn!(function = function.name, error = %error, "a viewer-request function failed");
+            Err(Refusal {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                outcome: Outcome::FunctionFailed,
+                words: "The CloudFront function associated with the CloudFront distribution is invalid or could not run.",
+            })
+        }
+    }
+}
+
+/// A function's own answer.
+fn generated(
+    viewer: &Viewer,
+    distribution: &Distribution,
+    route: &Route,
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let length = body.len();
+    let mut response = Response::new(answer::full(if viewer.method == Method::HEAD { Bytes::new() } else { body }));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    headers::remove_hop_by_hop(response.headers_mut());
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    let policy = route.headers.as_deref();
+    viewer_response::finish(response.headers_mut(), viewer, Some(distribution), policy, Outcome::FunctionGenerated);
+    response
+}
