@@ -1,12 +1,10 @@
 //! Recorded against found.
 //!
 //! Recordings hold placeholders for what changes from run to run; JSON in strings is compared as JSON; the order of
-//! events between branches is not fixed.
+//! events between branches is not fixed. The tests of `local/states`, which run the recordings through the API, compile
+//! this file too.
 
 use serde_json::Value;
-
-use crate::Case;
-use crate::replay::Ran;
 
 /// The four measures, from weak to strong, and the first difference.
 #[derive(Debug, Default, Clone)]
@@ -114,13 +112,14 @@ fn event_type(event: &Value) -> &str {
     event["type"].as_str().unwrap_or_default()
 }
 
-pub(crate) fn executions(case: &Case, ran: &Ran) -> Measures {
-    let (recorded, found) = (&case.events, &ran.history);
+/// The history that was recorded of a machine against the one that was found.
+pub(crate) fn executions(definition: &str, recorded: &[Value], found: &[Value]) -> Measures {
     let (Some(last), Some(found_last)) = (recorded.last(), found.last()) else { return Measures::default() };
     let status = event_type(last) == event_type(found_last);
     let ends_alike = difference(&body(last), &body(found_last), "");
     let ordered = in_order(recorded, found);
-    let unordered = if ordered.is_some() && may_interleave(case) { interleaved(recorded, found) } else { ordered };
+    let unordered =
+        if ordered.is_some() && may_interleave(definition) { interleaved(recorded, found) } else { ordered };
     let types = |events: &[Value]| events.iter().map(|e| event_type(e).to_owned()).collect::<Vec<_>>();
     Measures {
         status,
@@ -131,8 +130,8 @@ pub(crate) fn executions(case: &Case, ran: &Ran) -> Measures {
     }
 }
 
-fn may_interleave(case: &Case) -> bool {
-    case.definition.contains("\"Parallel\"") || case.definition.contains("\"Map\"")
+fn may_interleave(definition: &str) -> bool {
+    definition.contains("\"Parallel\"") || definition.contains("\"Map\"")
 }
 
 /// Event by event, ids included.

@@ -59,13 +59,9 @@ fn shared(file: &str) -> Option<Vec<u8>> {
     std::fs::read(crate_root.join("../../../shared/asl-cases").join(file)).ok()
 }
 
-fn own(file: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(file)
-}
-
 fn measure(case: &Case) -> Measures {
     match replay::run(case) {
-        Ok(ran) => compare::executions(case, &ran),
+        Ok(ran) => compare::executions(&case.definition, &case.events, &ran.history),
         Err(reason) => Measures { difference: Some(reason), ..Measures::default() },
     }
 }

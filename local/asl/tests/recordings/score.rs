@@ -1,11 +1,16 @@
-//! What passes, written down.
+//! What passes, written down. The tests of `local/states` compile this file too, and keep a score of their own.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
 use crate::compare::Measures;
-use crate::own;
+
+/// A file among the tests of the crate that this is compiled in.
+pub(crate) fn own(file: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(file)
+}
 
 /// The score of one kind of recording.
 pub(crate) struct Score {
@@ -44,7 +49,7 @@ impl Score {
             let score = json!({"totals": self.totals, "passed": self.passed});
             std::fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&score).unwrap())).unwrap();
             let differences = serde_json::to_string_pretty(&self.differences).unwrap();
-            std::fs::write(std::env::temp_dir().join(format!("asl-differences-{}.json", self.kind)), differences)
+            std::fs::write(std::env::temp_dir().join(format!("recorded-differences-{}.json", self.kind)), differences)
                 .unwrap();
         }
         let score: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();

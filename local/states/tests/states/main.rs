@@ -3,6 +3,9 @@
 
 mod activities;
 mod callbacks;
+#[allow(dead_code, reason = "shared with the tests of local/asl, which use all of it")]
+#[path = "../../../asl/tests/recordings/compare.rs"]
+mod compare;
 mod crashes;
 mod executions;
 mod express;
@@ -12,6 +15,8 @@ mod map_runs;
 mod nested;
 mod property;
 mod recorded;
+#[path = "../../../asl/tests/recordings/score.rs"]
+mod score;
 mod support;
 mod tasks;
 mod test_state;
