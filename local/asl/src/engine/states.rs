@@ -180,11 +180,13 @@ pub(crate) fn wait_until(
 ) -> Result<UnixMillis, Failure> {
     let (shown, parsed, field) = match wait {
         Wait::Seconds(seconds) => return Ok(now.plus_seconds(view.whole(seconds, "Seconds", input)?)),
-        Wait::Timestamp(text) => (text.clone().into(), timestamp::parse(text), "Timestamp"),
+        Wait::Timestamp(text) => (text.clone(), timestamp::parse(text), "Timestamp"),
         Wait::TimestampPath(path) => {
             let found = facts.select(path, input.value()).map_err(|e| Failure::template_path(&e, "TimestampPath"))?;
             let parsed = found.as_str().and_then(timestamp::parse);
-            (found.into_owned(), parsed, "TimestampPath")
+            // As with SecondsPath: the path, and what it leads to.
+            let shown = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+            (format!("{} == {shown}", path.text()), parsed, "TimestampPath")
         }
         Wait::TimestampQuery(expression) => {
             let value = query(expression, &view.sight(input, None, None), "Timestamp")?;
@@ -192,8 +194,7 @@ pub(crate) fn wait_until(
                 let reason = Reason::Type { expected: "string", found: &value };
                 return Err(Failure::evaluation(expression.source(), "Timestamp", &reason));
             };
-            let parsed = timestamp::parse(text);
-            (value, parsed, "Timestamp")
+            (text.to_owned(), timestamp::parse(text), "Timestamp")
         }
     };
     parsed.ok_or_else(|| {

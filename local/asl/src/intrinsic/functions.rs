@@ -73,10 +73,18 @@ pub(super) fn call(
             let parts = text(argument(0)?)?.split(|c| delimiters.contains(c)).filter(|part| !part.is_empty());
             Ok(parts.collect())
         }
-        Function::StringToJson => {
-            serde_json::from_str(text(argument(0)?)?).map_err(|_| "The input could not be parsed as JSON".to_owned())
-        }
+        Function::StringToJson => parse(text(argument(0)?)?),
         Function::Uuid => Ok(facts.uuid().into()),
+    }
+}
+
+/// Reads JSON as the service's parser (Jackson) does: blank text is no value, which is null, and there is no negative zero
+/// among whole numbers.
+fn parse(text: &str) -> Result<Value, String> {
+    match text.trim() {
+        "" => Ok(Value::Null),
+        "-0" => Ok(Value::from(0)),
+        text => serde_json::from_str(text).map_err(|_| "The input could not be parsed as JSON".to_owned()),
     }
 }
 

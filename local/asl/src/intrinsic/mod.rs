@@ -146,6 +146,10 @@ mod tests {
         check(r"States.Format('\{\} is {} and it\'s \\', $.name)", json!(r"{} is Ada and it's \"));
         check("States.Format('{}', $.object)", json!("{a=1, b=[true, null]}"));
         check("States.StringToJson('{\"a\": [1]}')", json!({"a": [1]}));
+        check("States.StringToJson('')", json!(null));
+        check("States.StringToJson('  ')", json!(null));
+        check("States.StringToJson(' null ')", json!(null));
+        check("States.StringToJson('-0')", json!(0));
         check("States.JsonToString($.object)", json!("{\"a\":1,\"b\":[true,null]}"));
         check("States.Array(1, 'two', null, true, $.n)", json!([1, "two", null, true, 7]));
         check("States.Array()", json!([]));

@@ -15,6 +15,8 @@ enum Shape {
     Number,
     Boolean,
     List(&'static Self),
+    /// Names to values of one shape.
+    Map(&'static Self),
     Structure(&'static [Field]),
     /// Not checked.
     Any,
@@ -34,21 +36,56 @@ const fn required(name: &'static str, shape: Shape) -> Field {
     Field { name, shape, is_required: true }
 }
 
-const CAPACITY: &[Field] = &[
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html>.
+static ATTRIBUTE: Shape = Shape::Structure(&[
+    field("B", Shape::Text),
+    field("BOOL", Shape::Boolean),
+    field("BS", Shape::List(&Shape::Text)),
+    field("L", Shape::List(&ATTRIBUTE)),
+    field("M", Shape::Map(&ATTRIBUTE)),
+    field("N", Shape::Text),
+    field("NS", Shape::List(&Shape::Text)),
+    field("NULL", Shape::Boolean),
+    field("S", Shape::Text),
+    field("SS", Shape::List(&Shape::Text)),
+]);
+
+static CAPACITY: Shape = Shape::Structure(&[
+    field("CapacityUnits", Shape::Number),
+    field("ReadCapacityUnits", Shape::Number),
+    field("WriteCapacityUnits", Shape::Number),
+]);
+
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ConsumedCapacity.html>.
+static CONSUMED_CAPACITY: &[Field] = &[
     field("TableName", Shape::Text),
     field("CapacityUnits", Shape::Number),
     field("ReadCapacityUnits", Shape::Number),
     field("WriteCapacityUnits", Shape::Number),
-    field("Table", Shape::Any),
-    field("LocalSecondaryIndexes", Shape::Any),
-    field("GlobalSecondaryIndexes", Shape::Any),
+    field(
+        "Table",
+        Shape::Structure(&[
+            field("CapacityUnits", Shape::Number),
+            field("ReadCapacityUnits", Shape::Number),
+            field("WriteCapacityUnits", Shape::Number),
+        ]),
+    ),
+    field("LocalSecondaryIndexes", Shape::Map(&CAPACITY)),
+    field("GlobalSecondaryIndexes", Shape::Map(&CAPACITY)),
 ];
 
-const ITEM: &[Field] = &[
-    field("Item", Shape::Any),
-    field("Attributes", Shape::Any),
-    field("ConsumedCapacity", Shape::Structure(CAPACITY)),
-    field("ItemCollectionMetrics", Shape::Any),
+/// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#API_PutItem_ResponseSyntax>.
+static ITEM: &[Field] = &[
+    field("Item", Shape::Map(&ATTRIBUTE)),
+    field("Attributes", Shape::Map(&ATTRIBUTE)),
+    field("ConsumedCapacity", Shape::Structure(CONSUMED_CAPACITY)),
+    field(
+        "ItemCollectionMetrics",
+        Shape::Structure(&[
+            field("ItemCollectionKey", Shape::Map(&ATTRIBUTE)),
+            field("SizeEstimateRangeGB", Shape::List(&Shape::Number)),
+        ]),
+    ),
 ];
 
 const STORAGE_CLASSES: &[&str] = &[
@@ -67,20 +104,46 @@ const STORAGE_CLASSES: &[&str] = &[
     "FSX_ONTAP",
 ];
 
-const OBJECT: &[Field] = &[
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_ResponseSyntax>.
+static OBJECT: &[Field] = &[
     field("AcceptRanges", Shape::Text),
     field("Body", Shape::Any),
+    field("BucketKeyEnabled", Shape::Boolean),
     field("CacheControl", Shape::Text),
+    field("ChecksumCRC32", Shape::Text),
+    field("ChecksumCRC32C", Shape::Text),
+    field("ChecksumCRC64NVME", Shape::Text),
+    field("ChecksumSHA1", Shape::Text),
+    field("ChecksumSHA256", Shape::Text),
+    field("ChecksumType", Shape::OneOf(&["COMPOSITE", "FULL_OBJECT"])),
     field("ContentDisposition", Shape::Text),
     field("ContentEncoding", Shape::Text),
+    field("ContentLanguage", Shape::Text),
     field("ContentLength", Shape::Number),
     field("ContentRange", Shape::Text),
     field("ContentType", Shape::Text),
     field("DeleteMarker", Shape::Boolean),
     field("ETag", Shape::Text),
+    field("Expiration", Shape::Text),
+    field("Expires", Shape::Text),
     field("LastModified", Shape::Text),
+    field("Metadata", Shape::Map(&Shape::Text)),
+    field("MissingMeta", Shape::Number),
+    field("ObjectLockLegalHoldStatus", Shape::OneOf(&["ON", "OFF"])),
+    field("ObjectLockMode", Shape::OneOf(&["GOVERNANCE", "COMPLIANCE"])),
+    field("ObjectLockRetainUntilDate", Shape::Text),
+    field("PartsCount", Shape::Number),
+    field("ReplicationStatus", Shape::OneOf(&["COMPLETE", "PENDING", "FAILED", "REPLICA", "COMPLETED"])),
+    field("RequestCharged", Shape::OneOf(&["requester"])),
+    field("Restore", Shape::Text),
+    field("SSECustomerAlgorithm", Shape::Text),
+    field("SSECustomerKeyMD5", Shape::Text),
+    field("SSEKMSKeyId", Shape::Text),
+    field("ServerSideEncryption", Shape::OneOf(&["AES256", "aws:fsx", "aws:kms", "aws:kms:dsse"])),
     field("StorageClass", Shape::OneOf(STORAGE_CLASSES)),
+    field("TagCount", Shape::Number),
     field("VersionId", Shape::Text),
+    field("WebsiteRedirectLocation", Shape::Text),
 ];
 
 const EVENT_ENTRIES: &[Field] =
@@ -110,16 +173,24 @@ const ENCRYPTION: &[Field] = &[
     ),
 ];
 
-const SENT_MESSAGE: &[Field] =
-    &[field("MD5OfMessageBody", Shape::Text), field("MessageId", Shape::Text), field("SequenceNumber", Shape::Text)];
+const SENT_MESSAGE: &[Field] = &[
+    field("MD5OfMessageAttributes", Shape::Text),
+    field("MD5OfMessageBody", Shape::Text),
+    field("MD5OfMessageSystemAttributes", Shape::Text),
+    field("MessageId", Shape::Text),
+    field("SequenceNumber", Shape::Text),
+];
 
 const SECRETS: &[Field] = &[field("SecretList", Shape::List(&Shape::Any)), field("NextToken", Shape::Text)];
 
 const SECRET: &[Field] = &[
     field("ARN", Shape::Text),
+    field("CreatedDate", Shape::Text),
     field("Name", Shape::Text),
+    field("SecretBinary", Shape::Text),
     field("SecretString", Shape::Text),
     field("VersionId", Shape::Text),
+    field("VersionStages", Shape::List(&Shape::Text)),
 ];
 
 /// The response of an API; `None` where the table ends.
@@ -181,7 +252,44 @@ fn check_shape(shape: &Shape, name: &str, value: &Value, mode: FieldValidationMo
             Some(items) => items.iter().try_for_each(|value| check_shape(item, name, value, mode)),
             None => must_be("an array"),
         },
+        Shape::Map(item) => match value.as_object() {
+            Some(members) => members.values().try_for_each(|value| check_shape(item, name, value, mode)),
+            None => must_be("an object"),
+        },
         Shape::Structure(fields) if value.is_object() => structure(fields, value, mode),
         Shape::Structure(_) => must_be("an object"),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(resource: &str, result: &Value, expected: Result<(), &str>) {
+        let resource = Resource::parse(&format!("arn:aws:states:::{resource}")).unwrap();
+        for mode in [FieldValidationMode::Strict, FieldValidationMode::Present] {
+            let found = super::check(&resource, result, mode);
+            assert_eq!(
+                found.as_ref().map_err(String::as_str),
+                expected.as_ref().map(|()| &()).map_err(|e| *e),
+                "{result}"
+            );
+        }
+    }
+
+    #[test]
+    fn results_have_the_shapes_of_their_apis() {
+        check("dynamodb:getItem", &json!({"Item": {"a": {"M": {"b": {"L": [{"N": "1"}]}}}}}), Ok(()));
+        check("dynamodb:getItem", &json!({"Item": {"a": {"M": {"b": {"N": 1}}}}}), Err("Field 'N' must be a string"));
+        check("dynamodb:putItem", &json!({"Attributes": []}), Err("Field 'Attributes' must be an object"));
+        let metrics = json!({"ItemCollectionMetrics": {"SizeEstimateRangeGB": ["1"]}});
+        check("dynamodb:putItem", &metrics, Err("Field 'SizeEstimateRangeGB' must be a number"));
+        check("aws-sdk:s3:getObject", &json!({"Metadata": {"a": "b"}, "PartsCount": 1}), Ok(()));
+        check("aws-sdk:s3:getObject", &json!({"Metadata": {"a": 1}}), Err("Field 'Metadata' must be a string"));
+        check("aws-sdk:s3:getObject", &json!({"DeleteMarker": "true"}), Err("Field 'DeleteMarker' must be a boolean"));
+        check("sqs:sendMessage", &json!({"MessageId": null}), Err("Field 'MessageId' must be a string"));
+        check("aws-sdk:ec2:describeInstances", &json!({"anything": 1}), Ok(()));
     }
 }
