@@ -10,7 +10,7 @@ use vodline_core::{Account, Event};
 
 use crate::{
     publish::GroupDetail,
-    record::{JobRecord, Phase, Status},
+    record::{BlackSegment, JobRecord, Phase, Status, Warning},
     source::{SourceFacts, TrackKind},
 };
 
@@ -29,6 +29,10 @@ pub(crate) enum Happening<'a> {
     Canceled,
     /// It failed.
     Error,
+    /// Something did not go as asked, and the job goes on.
+    NewWarning { code: u32, message: &'a str },
+    /// It went to another queue; these are those it had before.
+    QueueHop { queue: &'a str, priority: i32 },
 }
 
 #[derive(Serialize)]
@@ -50,6 +54,23 @@ struct Detail<'a> {
     output_group_details: Option<&'a [GroupDetail]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     padding_inserted: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    black_video_detected: Option<u64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    black_video_segments: &'a [BlackSegment],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [Warning],
+    /// A string, unlike the codes of `warnings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning_message: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_priority: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +156,14 @@ pub(crate) fn event(
         input_details: None,
         output_group_details: None,
         padding_inserted: None,
+        black_video_detected: None,
+        black_video_segments: &[],
+        warnings: &[],
+        warning_code: None,
+        warning_message: None,
+        previous_queue: None,
+        priority: None,
+        previous_priority: None,
         error_code: None,
         error_message: None,
     };
@@ -152,13 +181,29 @@ pub(crate) fn event(
         Happening::Complete => {
             detail.status = Status::Complete.name();
             detail.output_group_details = Some(&record.output_group_details);
+            // Silence that fills the sound's gaps is no padding: AWS means pictures.
             detail.padding_inserted = Some(0);
+            let black = &record.black_segments;
+            detail.black_video_detected = Some(black.iter().map(|segment| segment.end - segment.start).sum());
+            detail.black_video_segments = black;
+            detail.warnings = &record.warnings;
         }
         Happening::Canceled => detail.status = Status::Canceled.name(),
         Happening::Error => {
             detail.status = Status::Error.name();
             detail.error_code = record.error.as_ref().map(|error| error.code);
             detail.error_message = record.error.as_ref().map(|error| error.message.as_str());
+        }
+        Happening::NewWarning { code, message } => {
+            detail.status = "NEW_WARNING";
+            detail.warning_code = Some(code.to_string());
+            detail.warning_message = Some(message);
+        }
+        Happening::QueueHop { queue, priority } => {
+            detail.status = "QUEUE_HOP";
+            detail.previous_queue = Some(queue);
+            detail.priority = Some(record.priority);
+            detail.previous_priority = Some(*priority);
         }
     }
     Event {

@@ -10,20 +10,25 @@
 //! | `publish` | names, playlists, manifests, and what COMPLETE says of them |
 //! | `work` | one job from probing to publication |
 //! | `service` | changes of state, and the loop that runs jobs |
+//! | `queue` | whose turn it is, and hops from queue to queue |
+//! | `definition`, `template` | queues, job templates and presets as they are kept, and what becomes of a job that names them |
 //! | `record`, `store`, `event` | a job as it is kept, where, and as the bus hears of it |
 //!
 //! Only the API and [`MediaConvert::open`], [`MediaConvert::run`] are public.
 
 mod api;
+mod definition;
 mod event;
 mod job;
 mod plan;
 mod publish;
+mod queue;
 mod record;
 mod run;
 mod service;
 mod source;
 mod store;
+mod template;
 mod work;
 
 pub use service::{Config, MediaConvert, OpenError};

@@ -42,6 +42,26 @@ pub(crate) struct JobRecord {
     pub(crate) error: Option<JobError>,
     /// What was made.
     pub(crate) output_group_details: Vec<GroupDetail>,
+    /// The template it was made from, as it was named.
+    #[serde(default)]
+    pub(crate) job_template: Option<String>,
+    #[serde(default)]
+    pub(crate) acceleration: AccelerationMode,
+    /// Whether it runs in chunks; `None` before that is known.
+    #[serde(default)]
+    pub(crate) accelerated: Option<bool>,
+    /// Where it may hop while it waits, the next first.
+    #[serde(default)]
+    pub(crate) hop_destinations: Vec<Hop>,
+    /// Where it has hopped.
+    #[serde(default)]
+    pub(crate) queue_transitions: Vec<QueueTransition>,
+    /// What did not go as asked, by code.
+    #[serde(default)]
+    pub(crate) warnings: Vec<Warning>,
+    /// Pictures that were black for a while.
+    #[serde(default)]
+    pub(crate) black_segments: Vec<BlackSegment>,
 }
 
 impl JobRecord {
@@ -55,6 +75,25 @@ impl JobRecord {
                 5 + u8::try_from(share).unwrap_or(90)
             }
             (_, Phase::Uploading) => 95,
+        }
+    }
+
+    /// Since when it has been in its queue.
+    pub(crate) fn queued_ms(&self) -> i64 {
+        self.queue_transitions.last().map_or(self.created_ms, |transition| transition.at_ms)
+    }
+
+    /// When it hops to the next of its destinations, if it still waits then.
+    pub(crate) fn next_hop_ms(&self) -> Option<i64> {
+        let hop = self.hop_destinations.first()?;
+        Some(self.queued_ms() + i64::from(hop.wait_minutes) * 60_000)
+    }
+
+    /// Counts a warning.
+    pub(crate) fn warn(&mut self, code: u32) {
+        match self.warnings.iter_mut().find(|warning| warning.code == code) {
+            Some(warning) => warning.count += 1,
+            None => self.warnings.push(Warning { code, count: 1 }),
         }
     }
 
@@ -102,6 +141,58 @@ pub(crate) enum Phase {
     Probing,
     Transcoding,
     Uploading,
+}
+
+/// `accelerationSettings.mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum AccelerationMode {
+    #[default]
+    Disabled,
+    /// A job that cannot be accelerated fails.
+    Enabled,
+    /// A job that cannot be accelerated runs without.
+    Preferred,
+}
+
+/// One of `hopDestinations`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Hop {
+    /// The queue's ARN.
+    pub(crate) queue: String,
+    /// The priority there; unchanged when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) priority: Option<i32>,
+    /// Minutes in the queue it is in before it hops.
+    pub(crate) wait_minutes: u32,
+}
+
+/// One of `queueTransitions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct QueueTransition {
+    /// ARNs.
+    pub(crate) source: String,
+    pub(crate) destination: String,
+    pub(crate) at_ms: i64,
+}
+
+/// One of `warnings`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    /// Source: <https://docs.aws.amazon.com/mediaconvert/latest/ug/warning_codes.html>.
+    pub(crate) code: u32,
+    pub(crate) count: u32,
+}
+
+/// "Queue hop warning": a job waited long enough to hop and could not.
+pub(crate) const QUEUE_HOP_WARNING: u32 = 100_000;
+
+/// One of `blackVideoSegments`, in milliseconds of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BlackSegment {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
 }
 
 /// Why a job failed.

@@ -15,6 +15,7 @@ use vodline_core::{Account, Authorizer, AwsError, Clock, Entropy, EventBus, Obje
 
 use crate::{
     event::{Happening, event},
+    queue,
     record::{JobError, JobRecord, Phase, Status, code},
     source::Tools,
     store,
@@ -23,6 +24,9 @@ use crate::{
 
 /// How often a job is begun again after the home died under it, before it is given up as the cause of the deaths.
 const RETRIES_MAX: u32 = 3;
+
+/// The longest sleep between two looks at the jobs that may hop; the clock may be set meanwhile.
+const HOP_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long the loop waits before it looks again after its store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
@@ -97,7 +101,7 @@ pub struct MediaConvert {
     pub(crate) stall_timeout: Duration,
     bus: Arc<dyn EventBus>,
     scratch: PathBuf,
-    submitted: Notify,
+    pub(crate) queues_changed: Notify,
     running: Mutex<HashMap<String, watch::Sender<bool>>>,
 }
 
@@ -124,7 +128,7 @@ impl MediaConvert {
             stall_timeout: config.stall_timeout,
             bus: config.bus,
             scratch,
-            submitted: Notify::new(),
+            queues_changed: Notify::new(),
             running: Mutex::default(),
         }))
     }
@@ -142,6 +146,10 @@ impl MediaConvert {
         };
         self.clean_scratch(&resumed);
         loop {
+            let next_hop = self.hop().unwrap_or_else(|error| {
+                tracing::error!(error = ?error, "cannot let jobs hop");
+                Some(STORE_PAUSE)
+            });
             while jobs.len() < self.concurrent_jobs_max {
                 let next = match resumed.pop() {
                     Some(record) => Ok(Some(record)),
@@ -160,7 +168,8 @@ impl MediaConvert {
                 }
             }
             tokio::select! {
-                () = self.submitted.notified() => {}
+                () = self.queues_changed.notified() => {}
+                () = tokio::time::sleep(next_hop.unwrap_or(HOP_PAUSE_MAX).min(HOP_PAUSE_MAX)) => {}
                 Some(ended) = jobs.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(error = ?error, "a job's task ended badly");
@@ -210,7 +219,8 @@ impl MediaConvert {
 
     fn claim(&self) -> Result<Option<JobRecord>, StoreError> {
         loop {
-            let Some(next) = self.store.read(store::next_submitted)? else { return Ok(None) };
+            let next = self.store.read(|connection| queue::next(connection, &self.account))?;
+            let Some(next) = next else { return Ok(None) };
             let now = self.clock.now().as_millisecond();
             let claimed = self.change(&next.id, Some(&Happening::Progressing), |record| {
                 if record.status != Status::Submitted {
@@ -339,7 +349,7 @@ impl MediaConvert {
             store::insert(transaction, &record)?;
             Ok(record)
         })?;
-        self.submitted.notify_one();
+        self.queues_changed.notify_one();
         Ok(stored)
     }
 }

@@ -10,7 +10,8 @@ use crate::record::{JobRecord, Status};
 /// The tables. `record` is [`JobRecord`] as JSON; the columns beside it are what jobs are found by.
 pub(crate) const TABLES: Migration = Migration {
     service: "media",
-    statements: &["CREATE TABLE media_jobs (
+    statements: &[
+        "CREATE TABLE media_jobs (
             id TEXT PRIMARY KEY,
             created_ms INTEGER NOT NULL,
             status TEXT NOT NULL,
@@ -21,13 +22,27 @@ pub(crate) const TABLES: Migration = Migration {
         );
         CREATE INDEX media_jobs_by_status ON media_jobs (status, priority DESC, created_ms);
         CREATE INDEX media_jobs_by_time ON media_jobs (created_ms, id);
-        CREATE INDEX media_jobs_by_token ON media_jobs (token) WHERE token IS NOT NULL;"],
+        CREATE INDEX media_jobs_by_token ON media_jobs (token) WHERE token IS NOT NULL;",
+        // Queues, job templates and presets; a job stands in its queue by priority and then as it was submitted (rowid).
+        "CREATE TABLE media_definitions (
+            kind TEXT NOT NULL,
+            name TEXT NOT NULL,
+            record TEXT NOT NULL,
+            PRIMARY KEY (kind, name)
+        );
+        ALTER TABLE media_jobs ADD COLUMN queue TEXT NOT NULL DEFAULT '';
+        UPDATE media_jobs SET queue = json_extract(record, '$.queue');
+        DROP INDEX media_jobs_by_status;
+        CREATE INDEX media_jobs_by_status ON media_jobs (status, queue, priority DESC);",
+    ],
 };
 
 /// Which jobs, in which order.
 #[derive(Clone, Debug)]
 pub(crate) struct Filter {
     pub(crate) status: Option<Status>,
+    /// The queue's ARN.
+    pub(crate) queue: Option<String>,
     /// Part of the input's URI.
     pub(crate) input: Option<String>,
     /// Oldest first instead of newest first.
@@ -40,7 +55,7 @@ pub(crate) struct Filter {
 
 pub(crate) fn insert(transaction: &Transaction<'_>, record: &JobRecord) -> Result<(), StoreError> {
     transaction.execute(
-        "INSERT INTO media_jobs (id, created_ms, status, priority, token, input, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO media_jobs (id, created_ms, status, priority, token, input, queue, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         params![
             record.id,
             record.created_ms,
@@ -48,6 +63,7 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &JobRecord) -> Resul
             record.priority,
             record.client_request_token,
             record.input(),
+            record.queue,
             encode(record)?,
         ],
     )?;
@@ -56,8 +72,8 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &JobRecord) -> Resul
 
 pub(crate) fn update(transaction: &Transaction<'_>, record: &JobRecord) -> Result<(), StoreError> {
     transaction.execute(
-        "UPDATE media_jobs SET status = ?2, priority = ?3, record = ?4 WHERE id = ?1",
-        params![record.id, record.status.name(), record.priority, encode(record)?],
+        "UPDATE media_jobs SET status = ?2, priority = ?3, queue = ?4, record = ?5 WHERE id = ?1",
+        params![record.id, record.status.name(), record.priority, record.queue, encode(record)?],
     )?;
     Ok(())
 }
@@ -75,25 +91,37 @@ pub(crate) fn by_token(connection: &Connection, token: &str, since_ms: i64) -> R
     )
 }
 
-/// The job whose turn is next.
-pub(crate) fn next_submitted(connection: &Connection) -> Result<Option<JobRecord>, StoreError> {
+/// The job of this queue whose turn is next.
+pub(crate) fn next_submitted(connection: &Connection, queue: &str) -> Result<Option<JobRecord>, StoreError> {
     one(
         connection,
-        "SELECT record FROM media_jobs WHERE status = 'SUBMITTED' ORDER BY priority DESC, created_ms, id LIMIT 1",
-        [],
+        "SELECT record FROM media_jobs WHERE status = 'SUBMITTED' AND queue = ?1 ORDER BY priority DESC, rowid LIMIT 1",
+        [queue],
     )
+}
+
+/// Jobs that wait in a queue and may hop to another.
+pub(crate) fn waiting_to_hop(connection: &Connection) -> Result<Vec<JobRecord>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT record FROM media_jobs
+         WHERE status = 'SUBMITTED' AND json_array_length(record, '$.hop_destinations') > 0",
+    )?;
+    let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+    rows.map(|row| decode(&row?)).collect()
 }
 
 /// Jobs of one status, oldest first.
 pub(crate) fn with_status(connection: &Connection, status: Status) -> Result<Vec<JobRecord>, StoreError> {
-    let filter = Filter { status: Some(status), input: None, ascending: true, after: None, limit: usize::MAX };
+    let filter =
+        Filter { status: Some(status), queue: None, input: None, ascending: true, after: None, limit: usize::MAX };
     list(connection, &filter)
 }
 
-/// How many jobs have this status.
-pub(crate) fn count(connection: &Connection, status: Status) -> Result<u64, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM media_jobs WHERE status = ?1")?;
-    Ok(statement.query_row([status.name()], |row| row.get(0))?)
+/// How many jobs of this queue have this status.
+pub(crate) fn count(connection: &Connection, queue: &str, status: Status) -> Result<u32, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM media_jobs WHERE status = ?1 AND queue = ?2")?;
+    Ok(statement.query_row([status.name(), queue], |row| row.get(0))?)
 }
 
 pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<JobRecord>, StoreError> {
@@ -104,14 +132,15 @@ pub(crate) fn list(connection: &Connection, filter: &Filter) -> Result<Vec<JobRe
          WHERE (?1 IS NULL OR status = ?1)
            AND (?2 IS NULL OR instr(input, ?2) > 0)
            AND (?3 IS NULL OR (created_ms, id) {comparison} (?3, ?4))
-         ORDER BY created_ms {order}, id {order} LIMIT ?5",
+           AND (?5 IS NULL OR queue = ?5)
+         ORDER BY created_ms {order}, id {order} LIMIT ?6",
     ))?;
     let (after_ms, after_id) = filter.after.clone().unzip();
     let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
-    let rows = statement
-        .query_map(params![filter.status.map(Status::name), filter.input, after_ms, after_id, limit], |row| {
-            row.get::<_, String>(0)
-        })?;
+    let rows = statement.query_map(
+        params![filter.status.map(Status::name), filter.input, after_ms, after_id, filter.queue, limit],
+        |row| row.get::<_, String>(0),
+    )?;
     rows.map(|row| decode(&row?)).collect()
 }
 

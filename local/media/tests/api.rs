@@ -6,8 +6,10 @@ mod support;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use support::{Home, ROLE, one_rung};
+use vodline_core::ManualClock;
 
 const INPUT: &str = "s3://uploads/clip.mp4";
 
@@ -71,11 +73,17 @@ async fn bad_requests_name_their_path() {
     check(json!({"settings": {"inputs": []}}), bad, ": outputGroups is a required property").await;
     check(json!({"settings": {"inputs": [], "outputGroups": [], "kantarWatermark": {}}}), bad, "/kantarWatermark: ")
         .await;
-    check(json!({"jobTemplate": "t"}), bad, "/jobTemplate: is not supported by the local home").await;
+    check(json!({"jobTemplate": "t"}), "NotFoundException", "no job template has the name t").await;
+    check(json!({"jobEngineVersion": "2025-01-01"}), bad, "/jobEngineVersion: is not supported by the local home")
+        .await;
+    check(json!({"simulateReservedQueue": "ENABLED"}), bad, "/simulateReservedQueue: ").await;
+    check(json!({"hopDestinations": [{"waitMinutes": 0}]}), bad, "/hopDestinations/0/waitMinutes: ").await;
+    check(json!({"hopDestinations": [{"waitMinutes": 5}]}), bad, "/hopDestinations/0/queue: ").await;
+    check(json!({"hopDestinations": [{"waitMinutes": 5, "queue": "Fast"}]}), "NotFoundException", "Fast").await;
     check(json!({"role": "admin"}), bad, "/role: ").await;
     check(json!({"priority": 51}), bad, "/priority: ").await;
     check(json!({"statusUpdateInterval": "SECONDS_1"}), bad, "/statusUpdateInterval: ").await;
-    check(json!({"accelerationSettings": {"mode": "ENABLED"}}), bad, "/accelerationSettings/mode: ").await;
+    check(json!({"accelerationSettings": {"mode": "FAST"}}), bad, "/accelerationSettings/mode: ").await;
     check(json!({"clientRequestToken": "t".repeat(65)}), bad, "/clientRequestToken: ").await;
     check(json!({"userMetadata": {"token": "x".repeat(257)}}), bad, "/userMetadata/token: ").await;
     check(json!({"userMetadata": {"title": "a,b"}}), bad, "/userMetadata/title: ").await;
@@ -89,8 +97,8 @@ async fn bad_requests_name_their_path() {
 async fn what_is_not_served_is_refused_by_name() {
     let home = idle();
     for (method, path, name) in [
-        (Method::POST, "queues", "mediaconvert:CreateQueue"),
-        (Method::GET, "jobTemplates/t", "mediaconvert:GetJobTemplate"),
+        (Method::POST, "resourceShares", "mediaconvert:CreateResourceShare"),
+        (Method::POST, "jobsQueries", "mediaconvert:StartJobsQuery"),
         (Method::PUT, "policy", "mediaconvert:PutPolicy"),
         (Method::POST, "nothing", "mediaconvert:POST nothing"),
     ] {
@@ -98,7 +106,14 @@ async fn what_is_not_served_is_refused_by_name() {
         assert_eq!(status, StatusCode::NOT_IMPLEMENTED);
         assert!(answer["message"].as_str().unwrap().contains(name), "{answer}");
     }
-    for path in ["jobs/1-a", "queues/Fast", "tags/arn%3Aaws%3As3%3A%3A%3Ax"] {
+    for path in [
+        "jobs/1-a",
+        "queues/Fast",
+        "jobTemplates/t",
+        "presets/p",
+        "tags/arn%3Aaws%3Amediaconvert%3Aus-east-1%3A000000000000%3Aqueues/Fast",
+        "tags/arn%3Aaws%3As3%3A%3A%3Ax",
+    ] {
         let (status, answer) = home.call(Method::GET, path, None).await;
         assert_eq!((status, &answer["code"]), (StatusCode::NOT_FOUND, &json!("NotFoundException")), "{path}");
     }
@@ -193,4 +208,183 @@ async fn probe_of_what_is_no_media_has_no_tracks() {
     assert_eq!(probe("https://example.com/x.mp4").await.1["code"], "BadRequestException");
     let (_, none) = home.call(Method::POST, "probe", Some(json!({"inputFiles": []}))).await;
     assert_eq!(none["code"], "BadRequestException");
+}
+
+#[tokio::test]
+async fn queues_are_made_changed_and_deleted() {
+    let home = idle();
+    let (status, answer) =
+        home.call(Method::POST, "queues", Some(json!({"name": "Fast", "concurrentJobs": 2, "tags": {"a": "b"}}))).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let arn = "arn:aws:mediaconvert:us-east-1:000000000000:queues/Fast";
+    let queue = &answer["queue"];
+    assert_eq!((&queue["arn"], &queue["type"], &queue["status"]), (&json!(arn), &json!("CUSTOM"), &json!("ACTIVE")));
+    assert_eq!((&queue["pricingPlan"], &queue["concurrentJobs"]), (&json!("ON_DEMAND"), &json!(2)));
+
+    let refused = async |method: Method, path: &str, body: Value, code: &str, words: &str| {
+        let (_, answer) = home.call(method, path, Some(body)).await;
+        assert_eq!(answer["code"], code, "{answer}");
+        assert!(answer["message"].as_str().unwrap().contains(words), "{answer}");
+    };
+    let bad = "BadRequestException";
+    refused(Method::POST, "queues", json!({"name": "Fast"}), "ConflictException", "Fast").await;
+    refused(Method::POST, "queues", json!({"name": "Default"}), "ConflictException", "Default").await;
+    refused(Method::POST, "queues", json!({"name": "a/b"}), bad, "/name: ").await;
+    refused(Method::POST, "queues", json!({"name": "R", "pricingPlan": "RESERVED"}), bad, "/pricingPlan: ").await;
+    refused(
+        Method::POST,
+        "queues",
+        json!({"name": "R", "reservationPlanSettings": {}}),
+        bad,
+        "/reservationPlanSettings: ",
+    )
+    .await;
+    refused(Method::POST, "queues", json!({"name": "R", "concurrentJobs": 0}), bad, "/concurrentJobs: ").await;
+    refused(Method::PUT, "queues/Default", json!({"status": "PAUSED"}), bad, "system queue").await;
+    refused(Method::DELETE, "queues/Default", json!({}), bad, "system queue").await;
+    refused(Method::PUT, "queues/None", json!({}), "NotFoundException", "None").await;
+
+    let (_, answer) =
+        home.call(Method::PUT, "queues/Fast", Some(json!({"status": "PAUSED", "description": "for trailers"}))).await;
+    assert_eq!(answer["queue"]["status"], "PAUSED");
+    assert_eq!(home.get("queues/Fast").await["queue"]["description"], "for trailers");
+    let listed = home.get("queues").await;
+    let names: Vec<_> = listed["queues"].as_array().unwrap().iter().map(|queue| queue["name"].clone()).collect();
+    assert_eq!(names, ["Default", "Fast"]);
+    assert_eq!(listed["totalConcurrentJobs"], 1);
+
+    let id = home.submit_with(&one_rung(INPUT), json!({"queue": arn})).await;
+    assert_eq!(home.get("queues/Fast").await["queue"]["submittedJobsCount"], 1);
+    assert_eq!(home.get("queues/Default").await["queue"]["submittedJobsCount"], 0);
+    assert_eq!(home.get("jobs?queue=Fast").await["jobs"][0]["id"], id);
+    assert_eq!(home.get("jobs?queue=Default").await["jobs"], json!([]));
+    refused(Method::DELETE, "queues/Fast", json!({}), "ConflictException", "1 jobs").await;
+    home.call(Method::DELETE, &format!("jobs/{id}"), None).await;
+    assert_eq!(home.call(Method::DELETE, "queues/Fast", None).await.0, StatusCode::ACCEPTED);
+    assert_eq!(home.call(Method::GET, "queues/Fast", None).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_template_and_a_preset_make_a_job() {
+    let home = idle();
+    let whole = one_rung(INPUT);
+    let mut output = whole["outputGroups"][0]["outputs"][0].clone();
+    let preset = json!({"videoDescription": output["videoDescription"].take(),
+        "audioDescriptions": output["audioDescriptions"].take(), "containerSettings": output["containerSettings"].take()});
+    let (status, answer) =
+        home.call(Method::POST, "presets", Some(json!({"name": "360p", "category": "hls", "settings": preset}))).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    assert_eq!(answer["preset"]["arn"], "arn:aws:mediaconvert:us-east-1:000000000000:presets/360p");
+
+    let mut settings = whole.clone();
+    settings["inputs"][0].as_object_mut().unwrap().remove("fileInput");
+    settings["outputGroups"][0]["outputs"][0] = json!({"nameModifier": "_360p", "preset": "360p"});
+    let group = settings["outputGroups"][0]["outputGroupSettings"]["hlsGroupSettings"].as_object_mut().unwrap();
+    let destination = group.remove("destination").unwrap();
+    let template = json!({"name": "line", "settings": settings, "priority": 7, "statusUpdateInterval": "SECONDS_12",
+        "accelerationSettings": {"mode": "PREFERRED"}, "category": "hls"});
+    let (status, answer) = home.call(Method::POST, "jobTemplates", Some(template.clone())).await;
+    assert_eq!(status, StatusCode::CREATED, "{answer}");
+    let made = home.get("jobTemplates/line").await["jobTemplate"].clone();
+    assert_eq!((&made["settings"], &made["type"], &made["priority"]), (&settings, &json!("CUSTOM"), &json!(7)));
+
+    let given = json!({"inputs": [{"fileInput": INPUT}],
+        "outputGroups": [{"outputGroupSettings": {"hlsGroupSettings": {"destination": destination}}}]});
+    let id = home.submit_with(&given, json!({"jobTemplate": "line", "priority": 9})).await;
+    let job = home.get(&format!("jobs/{id}")).await["job"].clone();
+    assert_eq!(job["settings"], whole);
+    assert_eq!((&job["priority"], &job["jobTemplate"]), (&json!(9), &json!("line")));
+    assert_eq!(
+        (&job["statusUpdateInterval"], &job["accelerationStatus"]),
+        (&json!("SECONDS_12"), &json!("IN_PROGRESS"))
+    );
+
+    let mut worse = template.clone();
+    worse["name"] = json!("worse");
+    worse["settings"]["outputGroups"][0]["outputs"][0]["preset"] = json!("8k");
+    let (_, answer) = home.call(Method::POST, "jobTemplates", Some(worse.clone())).await;
+    assert_eq!(answer["message"], "/outputGroups/0/outputs/0/preset: no preset has the name 8k");
+    worse["settings"] = json!({"esam": {}});
+    let (_, answer) = home.call(Method::POST, "jobTemplates", Some(worse)).await;
+    assert!(answer["message"].as_str().unwrap().starts_with("/esam: "), "{answer}");
+
+    let (_, answer) = home.call(Method::PUT, "jobTemplates/line", Some(json!({"description": "d"}))).await;
+    assert_eq!((&answer["jobTemplate"]["description"], &answer["jobTemplate"]["priority"]), (&json!("d"), &json!(7)));
+    assert_eq!(home.get("jobTemplates?category=hls").await["jobTemplates"].as_array().unwrap().len(), 1);
+    assert_eq!(home.get("presets?category=dash").await["presets"], json!([]));
+    for path in ["jobTemplates/line", "presets/360p"] {
+        assert_eq!(home.call(Method::DELETE, path, None).await.0, StatusCode::ACCEPTED);
+        assert_eq!(home.call(Method::DELETE, path, None).await.0, StatusCode::NOT_FOUND);
+    }
+}
+
+#[tokio::test]
+async fn definitions_are_listed_in_pages_and_tagged() {
+    let home = idle();
+    for name in ["c", "a", "b"] {
+        let (status, _) = home.call(Method::POST, "presets", Some(json!({"name": name, "settings": {}}))).await;
+        assert_eq!(status, StatusCode::CREATED);
+    }
+    let page = async |query: &str| {
+        let answer = home.get(query).await;
+        let names: String = answer["presets"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        (names, answer["nextToken"].as_str().map(str::to_owned))
+    };
+    assert_eq!(page("presets").await, ("abc".into(), None));
+    assert_eq!(page("presets?maxResults=2").await, ("ab".into(), Some("b".into())));
+    assert_eq!(page("presets?maxResults=2&nextToken=b").await, ("c".into(), None));
+    assert_eq!(page("presets?order=DESCENDING").await.0, "cba");
+    for query in ["presets?listBy=SYSTEM", "presets?nextToken=x", "presets?maxResults=0"] {
+        assert_eq!(home.call(Method::GET, query, None).await.0, StatusCode::BAD_REQUEST, "{query}");
+    }
+
+    let arn = "arn:aws:mediaconvert:us-east-1:000000000000:presets/a";
+    let path = format!("tags/{}", arn.replace(':', "%3A").replace('/', "%2F"));
+    home.call(Method::POST, "tags", Some(json!({"arn": arn, "tags": {"x": "1", "y": "2"}}))).await;
+    home.call(Method::PUT, &path, Some(json!({"tagKeys": ["x"]}))).await;
+    assert_eq!(home.get(&path).await["resourceTags"], json!({"arn": arn, "tags": {"y": "2"}}));
+}
+
+/// Jobs fail at once for want of their input, so that only their order is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_begin_by_priority_and_hop_when_they_have_waited() {
+    let clock = Arc::new(ManualClock::new(jiff::Timestamp::from_second(1_700_000_000).unwrap()));
+    let home = Home::start_with(|config| config.clock = clock.clone());
+    home.call(Method::POST, "queues", Some(json!({"name": "Held", "status": "PAUSED"}))).await;
+    home.call(Method::POST, "queues", Some(json!({"name": "Gone"}))).await;
+    let submit = async |members: Value| home.submit_with(&one_rung("s3://uploads/nowhere.mp4"), members).await;
+    let held = async |priority: i32| submit(json!({"queue": "Held", "priority": priority})).await;
+    let (low, high, later) = (held(-50).await, held(50).await, held(50).await);
+    let hopping = submit(json!({"queue": "Held", "hopDestinations": [
+        {"waitMinutes": 1, "queue": "Gone"}, {"waitMinutes": 2, "queue": "Default", "priority": 3}]}))
+    .await;
+    // The destination goes while the job waits for it.
+    home.call(Method::DELETE, "queues/Gone", None).await;
+
+    // A job of another queue passes them all, and shows that the loop has looked.
+    let passing = submit(json!({})).await;
+    home.finish(&passing).await;
+    assert_eq!(home.get(&format!("jobs/{hopping}")).await["job"]["status"], "SUBMITTED");
+    clock.advance(SignedDuration::from_secs(61));
+    home.finish(&submit(json!({})).await).await;
+    let warned = home.last_event("NEW_WARNING").detail;
+    assert_eq!((&warned["warningCode"], &warned["jobId"]), (&json!("100000"), &json!(hopping)));
+    clock.advance(SignedDuration::from_secs(60));
+    home.finish(&submit(json!({})).await).await;
+    let job = home.finish(&hopping).await;
+    let hop = home.last_event("QUEUE_HOP").detail;
+    let queue = |name: &str| json!(format!("arn:aws:mediaconvert:us-east-1:000000000000:queues/{name}"));
+    assert_eq!((&hop["queue"], &hop["previousQueue"]), (&queue("Default"), &queue("Held")));
+    assert_eq!((&hop["priority"], &hop["previousPriority"]), (&json!(3), &json!(0)));
+    assert_eq!(job["queueTransitions"][0]["sourceQueue"], queue("Held"));
+    assert_eq!(job["warnings"], json!([{"code": 100_000, "count": 1}]));
+
+    home.call(Method::PUT, "queues/Held", Some(json!({"status": "ACTIVE"}))).await;
+    for id in [&low, &high, &later] {
+        home.finish(id).await;
+    }
+    let events = home.bus.events.borrow();
+    let begun = events.iter().filter(|event| event.detail["status"] == "PROGRESSING");
+    let order: Vec<_> = begun.map(|event| event.detail["jobId"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(order[order.len() - 3..], [high, later, low]);
 }

@@ -1,9 +1,6 @@
-//! GetJob, ListJobs, SearchJobs, CancelJob, ListTagsForResource.
-
-use std::collections::BTreeMap;
+//! GetJob, ListJobs, SearchJobs, CancelJob.
 
 use http::StatusCode;
-use serde::Serialize;
 use serde_json::json;
 use vodline_core::{AwsError, Request, Response, StoreError};
 
@@ -14,10 +11,11 @@ use crate::{
     store::{self, Filter},
 };
 
-use super::{answer, bad_request, not_found, shapes};
-
-/// Source: <https://docs.aws.amazon.com/mediaconvert/latest/apireference/jobs.html> (`maxResults`).
-const PAGE_MAX: usize = 20;
+use super::{
+    answer, bad_request, not_found,
+    page::{self, Order},
+    shapes,
+};
 
 impl MediaConvert {
     pub(super) fn get_job(&self, request: &Request, id: &str) -> Result<Response, AwsError> {
@@ -57,55 +55,25 @@ impl MediaConvert {
         answer(StatusCode::ACCEPTED, &json!({}))
     }
 
-    pub(super) fn list_tags(&self, request: &Request, arn: &str) -> Result<Response, AwsError> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct TagsAnswer<'a> {
-            resource_tags: ResourceTags<'a>,
-        }
-        #[derive(Serialize)]
-        struct ResourceTags<'a> {
-            arn: &'a str,
-            tags: BTreeMap<String, String>,
-        }
-        request.authorize("mediaconvert:ListTagsForResource", arn)?;
-        let prefix = self.job_arn("");
-        let Some(id) = arn.strip_prefix(&prefix) else {
-            return Err(not_found(format!("no job has the ARN {arn}")));
-        };
-        let tags = self.find(id)?.tags;
-        answer(StatusCode::OK, &TagsAnswer { resource_tags: ResourceTags { arn, tags } })
-    }
-
-    fn job_arn(&self, id: &str) -> String {
+    pub(super) fn job_arn(&self, id: &str) -> String {
         self.account.arn("mediaconvert", &format!("jobs/{id}"))
     }
 
-    fn find(&self, id: &str) -> Result<JobRecord, AwsError> {
+    pub(super) fn find(&self, id: &str) -> Result<JobRecord, AwsError> {
         let record = self.store.read(|connection| store::get(connection, id))?;
         record.ok_or_else(|| not_found(format!("no job has the id {id}")))
     }
 
     fn page(&self, request: &Request, input: Option<String>) -> Result<Response, AwsError> {
-        let ascending = match request.query_value("order").as_deref() {
-            None | Some("DESCENDING") => false,
-            Some("ASCENDING") => true,
-            Some(other) => return Err(bad_request(format!("order: {other} is neither ASCENDING nor DESCENDING"))),
-        };
+        let ascending = page::order(request)? == Some(Order::Ascending);
+        let queue = request.query_value("queue").map(|queue| self.queue_arn(Some(&queue))).transpose()?;
         let status = request
             .query_value("status")
             .map(|name| Status::parse(&name).ok_or_else(|| bad_request(format!("status: {name} is no job status"))))
             .transpose()?;
-        let limit = match request.query_value("maxResults") {
-            None => PAGE_MAX,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|limit| (1..=PAGE_MAX).contains(limit))
-                .ok_or_else(|| bad_request("maxResults: Should be between 1 and 20"))?,
-        };
+        let limit = page::limit(request)?;
         let after = request.query_value("nextToken").map(|token| position(&token)).transpose()?;
-        let filter = Filter { status, input, ascending, after, limit: limit + 1 };
+        let filter = Filter { status, queue, input, ascending, after, limit: limit + 1 };
         let mut records =
             self.store.read::<_, StoreError>(|connection| store::list(connection, &filter)).map_err(AwsError::from)?;
         let more = records.len() > limit;

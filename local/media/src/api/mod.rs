@@ -3,9 +3,13 @@
 
 mod create;
 mod jobs;
+mod page;
+mod presets;
 mod probe;
 mod queues;
 mod shapes;
+mod tags;
+mod templates;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -37,9 +41,24 @@ impl Service for MediaConvert {
             (&Method::GET, ["jobs", id]) => self.get_job(&request, id),
             (&Method::DELETE, ["jobs", id]) => self.cancel_job(&request, id),
             (&Method::POST, ["probe"]) => self.probe(&request).await,
+            (&Method::POST, ["queues"]) => self.create_queue(&request),
+            (&Method::PUT, ["queues", name]) => self.update_queue(&request, name),
+            (&Method::DELETE, ["queues", name]) => self.delete_queue(&request, name),
             (&Method::GET, ["queues"]) => self.list_queues(&request),
             (&Method::GET, ["queues", name]) => self.get_queue(&request, name),
             (&Method::POST, ["endpoints"]) => self.describe_endpoints(&request),
+            (&Method::POST, ["jobTemplates"]) => self.create_template(&request),
+            (&Method::GET, ["jobTemplates"]) => self.list_templates(&request),
+            (&Method::GET, ["jobTemplates", name]) => self.get_template(&request, name),
+            (&Method::PUT, ["jobTemplates", name]) => self.update_template(&request, name),
+            (&Method::DELETE, ["jobTemplates", name]) => self.delete_template(&request, name),
+            (&Method::POST, ["presets"]) => self.create_preset(&request),
+            (&Method::GET, ["presets"]) => self.list_presets(&request),
+            (&Method::GET, ["presets", name]) => self.get_preset(&request, name),
+            (&Method::PUT, ["presets", name]) => self.update_preset(&request, name),
+            (&Method::DELETE, ["presets", name]) => self.delete_preset(&request, name),
+            (&Method::POST, ["tags"]) => self.tag(&request),
+            (&Method::PUT, ["tags", arn @ ..]) => self.untag(&request, &arn.join("/")),
             (&Method::GET, ["tags", arn @ ..]) => self.list_tags(&request, &arn.join("/")),
             (method, parts) => Err(unsupported(method, parts)),
         }
@@ -48,26 +67,11 @@ impl Service for MediaConvert {
 
 fn unsupported(method: &Method, parts: &[&str]) -> AwsError {
     let operation = match (method.as_str(), parts) {
-        ("POST", ["queues"]) => "CreateQueue",
-        ("PUT", ["queues", _]) => "UpdateQueue",
-        ("DELETE", ["queues", _]) => "DeleteQueue",
-        ("POST", ["jobTemplates"]) => "CreateJobTemplate",
-        ("GET", ["jobTemplates"]) => "ListJobTemplates",
-        ("GET", ["jobTemplates", _]) => "GetJobTemplate",
-        ("PUT", ["jobTemplates", _]) => "UpdateJobTemplate",
-        ("DELETE", ["jobTemplates", _]) => "DeleteJobTemplate",
-        ("POST", ["presets"]) => "CreatePreset",
-        ("GET", ["presets"]) => "ListPresets",
-        ("GET", ["presets", _]) => "GetPreset",
-        ("PUT", ["presets", _]) => "UpdatePreset",
-        ("DELETE", ["presets", _]) => "DeletePreset",
         ("GET", ["policy"]) => "GetPolicy",
         ("PUT", ["policy"]) => "PutPolicy",
         ("DELETE", ["policy"]) => "DeletePolicy",
         ("POST", ["certificates"]) => "AssociateCertificate",
         ("DELETE", ["certificates", _]) => "DisassociateCertificate",
-        ("POST", ["tags"]) => "TagResource",
-        ("PUT", ["tags", ..]) => "UntagResource",
         ("GET", ["versions"]) => "ListVersions",
         ("POST", ["resourceShares"]) => "CreateResourceShare",
         ("POST", ["jobsQueries"]) => "StartJobsQuery",
@@ -92,6 +96,10 @@ fn bad_request(message: impl Into<String>) -> AwsError {
 
 fn not_found(message: impl Into<String>) -> AwsError {
     AwsError::not_found("NotFoundException", message)
+}
+
+fn conflict(message: impl Into<String>) -> AwsError {
+    AwsError::with_status(StatusCode::CONFLICT, "ConflictException", message)
 }
 
 fn answer(status: StatusCode, value: &impl Serialize) -> Result<Response, AwsError> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use vodline_core::Account;
 
-use crate::record::{JobRecord, Phase, Status};
+use crate::record::{AccelerationMode, Hop, JobRecord, Phase, QueueTransition, Status, Warning};
 
 /// The answer of CreateJob and GetJob.
 #[derive(Serialize)]
@@ -48,7 +48,13 @@ pub(super) struct Job<'a> {
     acceleration_settings: AccelerationSettings,
     acceleration_status: &'static str,
     billing_tags_source: &'static str,
-    hop_destinations: [(); 0],
+    hop_destinations: &'a [Hop],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    queue_transitions: Vec<Transition<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_template: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [Warning],
     messages: Messages,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<u32>,
@@ -69,8 +75,16 @@ struct Timing {
 }
 
 #[derive(Serialize)]
-struct AccelerationSettings {
-    mode: &'static str,
+pub(super) struct AccelerationSettings {
+    pub(super) mode: AccelerationMode,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Transition<'a> {
+    source_queue: &'a str,
+    destination_queue: &'a str,
+    timestamp: i64,
 }
 
 #[derive(Serialize)]
@@ -125,15 +139,31 @@ impl<'a> Job<'a> {
                 start_time: record.started_ms.map(seconds),
                 finish_time: record.finished_ms.map(seconds),
             },
-            acceleration_settings: AccelerationSettings { mode: "DISABLED" },
-            acceleration_status: "NOT_APPLICABLE",
+            acceleration_settings: AccelerationSettings { mode: record.acceleration },
+            acceleration_status: match (record.acceleration, record.accelerated) {
+                (AccelerationMode::Disabled, _) => "NOT_APPLICABLE",
+                (_, None) => "IN_PROGRESS",
+                (_, Some(true)) => "ACCELERATED",
+                (_, Some(false)) => "NOT_ACCELERATED",
+            },
             billing_tags_source: "JOB",
-            hop_destinations: [],
+            hop_destinations: &record.hop_destinations,
+            queue_transitions: record.queue_transitions.iter().map(transition).collect(),
+            job_template: record.job_template.as_deref(),
+            warnings: &record.warnings,
             messages: Messages { info: [], warning: [] },
             error_code: record.error.as_ref().map(|error| error.code),
             error_message: record.error.as_ref().map(|error| error.message.as_str()),
             output_group_details: record.output_group_details.iter().map(group_detail).collect(),
         }
+    }
+}
+
+fn transition(transition: &QueueTransition) -> Transition<'_> {
+    Transition {
+        source_queue: &transition.source,
+        destination_queue: &transition.destination,
+        timestamp: transition.at_ms / 1000,
     }
 }
 

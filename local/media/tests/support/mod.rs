@@ -190,6 +190,15 @@ impl Home {
         Self::open(directory, buckets)
     }
 
+    /// A home whose jobs run, configured otherwise.
+    pub(crate) fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let buckets = Arc::new(Buckets::new(directory.path().join("objects")));
+        let mut home = Self::open_with(directory, buckets, change);
+        home.runner = Some(tokio::spawn(home.service.clone().run()));
+        home
+    }
+
     fn on(directory: Arc<tempfile::TempDir>, buckets: Arc<Buckets>) -> Self {
         let mut home = Self::open(directory, buckets);
         home.runner = Some(tokio::spawn(home.service.clone().run()));
@@ -197,8 +206,12 @@ impl Home {
     }
 
     fn open(directory: Arc<tempfile::TempDir>, buckets: Arc<Buckets>) -> Self {
+        Self::open_with(directory, buckets, |_| {})
+    }
+
+    fn open_with(directory: Arc<tempfile::TempDir>, buckets: Arc<Buckets>, change: impl FnOnce(&mut Config)) -> Self {
         let bus = Arc::new(Bus::open(directory.path()));
-        let service = MediaConvert::open(Config {
+        let mut config = Config {
             directory: directory.path().into(),
             account: Account::default(),
             clock: Arc::new(SystemClock),
@@ -212,8 +225,9 @@ impl Home {
             concurrent_jobs_max: 1,
             status_update_interval_max: Duration::from_millis(300),
             stall_timeout: Config::STALL_TIMEOUT,
-        })
-        .unwrap();
+        };
+        change(&mut config);
+        let service = MediaConvert::open(config).unwrap();
         Self { directory, buckets, bus, service, runner: None }
     }
 
@@ -273,7 +287,15 @@ impl Home {
     }
 
     pub(crate) async fn submit(&self, settings: &Value) -> String {
-        let body = json!({"role": ROLE, "settings": settings, "userMetadata": {"videoId": "v1"}});
+        self.submit_with(settings, json!({})).await
+    }
+
+    /// Submits a job with further members of the request.
+    pub(crate) async fn submit_with(&self, settings: &Value, members: Value) -> String {
+        let mut body = json!({"role": ROLE, "settings": settings, "userMetadata": {"videoId": "v1"}});
+        for (key, value) in members.as_object().unwrap() {
+            body[key] = value.clone();
+        }
         let (status, answer) = self.call(Method::POST, "jobs", Some(body)).await;
         assert_eq!(status, StatusCode::CREATED, "{answer}");
         answer["job"]["id"].as_str().unwrap().to_owned()
