@@ -7,6 +7,8 @@
 //! - the runner reads items, runs children ([`MapRun::child_machine`] with [`crate::Execution`]), writes results, and
 //!   reports the end to the parent as [`crate::Event::MapRunFinished`].
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -84,6 +86,8 @@ pub enum MapRunCommand {
         index: u64,
         /// Its input.
         input: Payload,
+        /// How many items are in it.
+        items: u64,
     },
     /// Redrive a child execution that did not succeed; only Standard children are redriven, Express ones start anew.
     RedriveChild {
@@ -186,6 +190,10 @@ pub enum MapRunStatus {
 }
 
 /// The durable state of one Map Run.
+///
+/// It serialises as a whole. A runner that stores it at every step should rather store each child on its own, so that a
+/// step costs the same however many children there are: [`MapRun::without_children`] and
+/// [`MapRun::take_changed_children`] take it apart, [`MapRun::put_children`] puts it together again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MapRun {
     arn: String,
@@ -217,6 +225,19 @@ pub struct MapRun {
     started_at: Option<UnixMillis>,
     ended_at: Option<UnixMillis>,
     outcome: Option<MapRunOutcome>,
+    /// The children that are not as [`MapRun::take_changed_children`] last gave them.
+    #[serde(skip)]
+    changed: BTreeSet<usize>,
+    /// Counted when first needed, and kept from then on.
+    #[serde(skip)]
+    tally: Option<Tally>,
+}
+
+/// Items, as the tolerance counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    unsuccessful: u64,
+    total: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,9 +249,9 @@ enum Phase {
     Ended,
 }
 
-/// One child execution: one item, or one batch of them.
+/// One child execution of a [`MapRun`]: one item, or one batch of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct MapChild {
+pub struct MapChild {
     input: Payload,
     items: u64,
     status: ChildStatus,
@@ -318,6 +339,8 @@ impl MapRun {
             started_at: None,
             ended_at: None,
             outcome: None,
+            changed: BTreeSet::new(),
+            tally: None,
         };
         // Items at hand wait as children of one item each until the first event makes inputs of them.
         run.children = plan.items.unwrap_or_default().into_iter().map(|item| MapChild::new(item.into(), 1)).collect();
@@ -450,6 +473,30 @@ impl MapRun {
         })
     }
 
+    /// What `store` makes of the state without its children.
+    pub fn without_children<T>(&mut self, store: impl FnOnce(&Self) -> T) -> T {
+        let children = std::mem::take(&mut self.children);
+        let stored = store(self);
+        self.children = children;
+        stored
+    }
+
+    /// The children that have changed since this was last asked, with their indexes.
+    pub fn take_changed_children(&mut self) -> Vec<(u64, &MapChild)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().filter_map(|index| Some((index as u64, self.children.get(index)?))).collect()
+    }
+
+    /// Puts back the children that were stored on their own, in the order of their indexes. A run that was stored whole
+    /// keeps the children it has.
+    pub fn put_children(&mut self, children: Vec<MapChild>) {
+        if self.children.is_empty() {
+            self.children = children;
+        } else {
+            self.changed = (0..self.children.len()).collect();
+        }
+    }
+
     /// Commands that are outstanding, as [`crate::Execution::pending`]. A child that was started may have to be joined
     /// rather than started again.
     #[must_use]
@@ -474,6 +521,10 @@ impl MapChild {
     fn succeeded(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Succeeded { .. }))
     }
+
+    fn is_unsuccessful(&self) -> bool {
+        self.outcome.is_some() && !self.succeeded()
+    }
 }
 
 /// How to get a child going: Standard children that ran before are redriven.
@@ -482,7 +533,7 @@ fn start(index: usize, child: &MapChild, kind: ExecutionKind) -> MapRunCommand {
     if child.is_redriven && kind == ExecutionKind::Standard {
         return MapRunCommand::RedriveChild { index };
     }
-    MapRunCommand::StartChild { index, input: child.input.clone() }
+    MapRunCommand::StartChild { index, input: child.input.clone(), items: child.items }
 }
 
 /// Moves a Map Run on by one event.
@@ -569,6 +620,8 @@ impl MapRun {
         } else {
             inputs.into_iter().map(|input| MapChild::new(input, 1)).collect()
         };
+        self.changed = (0..self.children.len()).collect();
+        self.tally = None;
         self.next = 0;
         self.phase = Phase::Running;
         self.proceed(env, commands);
@@ -647,6 +700,7 @@ impl MapRun {
                 child.status = ChildStatus::Running;
                 child.outcome = None;
                 self.running += 1;
+                self.changed.insert(index);
             }
         }
         if self.running > 0 {
@@ -686,23 +740,35 @@ impl MapRun {
         env: &Env<'_>,
         commands: &mut Vec<MapRunCommand>,
     ) {
-        let child = usize::try_from(index).ok().and_then(|index| self.children.get_mut(index));
-        let Some(child) = child.filter(|child| child.status == ChildStatus::Running) else { return };
+        let Ok(index) = usize::try_from(index) else { return };
+        let child = self.children.get_mut(index).filter(|child| child.status == ChildStatus::Running);
+        let Some(child) = child else { return };
         child.status = ChildStatus::Ended;
         child.execution_arn = Some(execution_arn);
-        let has_failed = !matches!(outcome, Outcome::Succeeded { .. });
         child.outcome = Some(outcome);
+        let (is_unsuccessful, items) = (child.is_unsuccessful(), child.items);
+        self.changed.insert(index);
         self.running = self.running.saturating_sub(1);
-        // Only a failure can make them too many; counting is not for every one of ten thousand children.
-        if has_failed && self.failures_exceed_tolerance() {
-            return self.give_up(env, commands);
+        if is_unsuccessful {
+            if let Some(tally) = &mut self.tally {
+                tally.unsuccessful += items;
+            }
+            if self.failures_exceed_tolerance() {
+                return self.give_up(env, commands);
+            }
         }
         self.proceed(env, commands);
     }
 
-    fn failures_exceed_tolerance(&self) -> bool {
-        let counts = self.item_counts();
-        self.tolerance.is_exceeded(counts.failed + counts.timed_out + counts.aborted, counts.total)
+    fn failures_exceed_tolerance(&mut self) -> bool {
+        let Tally { unsuccessful, total } = *self.tally.get_or_insert_with(|| {
+            let items = |children: &mut dyn Iterator<Item = &MapChild>| children.map(|child| child.items).sum();
+            Tally {
+                unsuccessful: items(&mut self.children.iter().filter(|child| child.is_unsuccessful())),
+                total: items(&mut self.children.iter()),
+            }
+        });
+        self.tolerance.is_exceeded(unsuccessful, total)
     }
 
     fn give_up(&mut self, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
@@ -716,10 +782,12 @@ impl MapRun {
             if child.status == ChildStatus::Running {
                 child.status = ChildStatus::Ended;
                 child.outcome = Some(Outcome::Aborted { error: None, cause: None });
+                self.changed.insert(index);
                 commands.push(MapRunCommand::StopChild { index: index as u64 });
             }
         }
         self.running = 0;
+        self.tally = None;
     }
 
     fn fail(&mut self, error: ErrorName, cause: String, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
@@ -747,7 +815,9 @@ impl MapRun {
             commands.push(MapRunCommand::ReadItems(reader.clone()));
             return;
         }
-        for child in self.children.iter_mut().filter(|child| !child.succeeded()) {
+        self.tally = None;
+        for (index, child) in self.children.iter_mut().enumerate().filter(|(_, child)| !child.succeeded()) {
+            self.changed.insert(index);
             if child.status == ChildStatus::Ended {
                 child.status = ChildStatus::PendingRedrive;
                 child.is_redriven = true;

@@ -16,6 +16,7 @@ mod error;
 mod executions;
 mod express;
 mod machines;
+mod map_run_rows;
 mod map_runs;
 mod names;
 mod redrive;

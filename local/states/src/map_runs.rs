@@ -47,7 +47,9 @@ impl States {
                 Ok(output) => MapRunEvent::ResultsWritten { output },
                 Err(cause) => MapRunEvent::WriteFailed { cause },
             }),
-            MapRunCommand::StartChild { index, input } => self.start_child(run, index, input, context).await,
+            MapRunCommand::StartChild { index, input, items } => {
+                self.start_child(run, index, (input, items), context).await
+            }
             MapRunCommand::RedriveChild { index } => self.redrive_child(run, index, context).await,
             MapRunCommand::StopChild { index } => {
                 if let Ok(Some(child)) = self.newest_child(run, index) {
@@ -67,7 +69,13 @@ impl States {
     }
 
     /// Starts a child, or joins the one that was started before a crash.
-    async fn start_child(&self, run: i64, index: u64, input: Payload, context: &MapRunContext) -> Option<MapRunEvent> {
+    async fn start_child(
+        &self,
+        run: i64,
+        index: u64,
+        (input, items): (Payload, u64),
+        context: &MapRunContext,
+    ) -> Option<MapRunEvent> {
         let shared = self.engine.context();
         let generation = match self.newest_child(run, index) {
             Ok(None) => 0,
@@ -76,9 +84,9 @@ impl States {
             Err(error) => return Some(failed(index, context, &error)),
         };
         let id = shared.next_id();
-        let new = self.child(run, index, generation, input, context);
+        let new = NewExecution { item_count: Some(items), ..self.child(run, index, generation, input, context) };
         match self.engine.deliver(Subject::Execution(id), Input::Start(Box::new(new))).await {
-            Ok(Verdict::Applied) => None,
+            Ok(Verdict::Began(_)) => None,
             Ok(_) => self.newest_child(run, index).ok().flatten().and_then(|child| ended(index, &child)),
             Err(error) => Some(failed(index, context, &error)),
         }
@@ -103,12 +111,13 @@ impl States {
         } else {
             let generation = self.children(run, index).unwrap_or(1);
             let input = Payload::parse(&child.input).unwrap_or_default();
-            let new = self.child(run, index, generation, input, context);
+            let new =
+                NewExecution { item_count: child.item_count, ..self.child(run, index, generation, input, context) };
             let id = self.engine.context().next_id();
             self.engine.deliver(Subject::Execution(id), Input::Start(Box::new(new))).await
         };
         match delivered {
-            Ok(Verdict::Applied) => None,
+            Ok(Verdict::Applied | Verdict::Began(_)) => None,
             // It runs, or has ended: then its end is told again.
             Ok(_) => ended(index, &child),
             Err(error) => Some(failed(index, context, &error)),
@@ -142,6 +151,7 @@ impl States {
             machine: context.machine,
             revision: context.revision,
             map_run: Some((run, index)),
+            item_count: None,
             trace_header: None,
         }
     }

@@ -69,6 +69,7 @@ pub(crate) fn remove(transaction: &Transaction<'_>, execution: i64) -> Result<()
         "DELETE FROM states_tasks WHERE execution = ?1",
         "DELETE FROM states_activity_tasks WHERE execution = ?1",
         "DELETE FROM states_redrives WHERE execution = ?1",
+        "DELETE FROM states_map_children WHERE run IN (SELECT id FROM states_map_runs WHERE execution = ?1)",
         "DELETE FROM states_map_runs WHERE execution = ?1",
         "DELETE FROM states_executions WHERE id = ?1",
     ] {

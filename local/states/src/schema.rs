@@ -3,7 +3,7 @@
 use vodline_core::Migration;
 
 /// The tables. Times are milliseconds since 1970; JSON is text.
-pub(crate) const TABLES: Migration = Migration { service: "states", statements: &[V1] };
+pub(crate) const TABLES: Migration = Migration { service: "states", statements: &[V1, V2] };
 
 /// `states_revisions` never change: an execution goes on with the definition it began with.
 ///
@@ -144,4 +144,17 @@ CREATE TABLE states_tags (
     value TEXT NOT NULL,
     PRIMARY KEY (arn, key)
 ) WITHOUT ROWID;
+";
+
+/// `states_map_children` holds the children of Map Runs, each on its own: a step of a run writes those it changed. The
+/// snapshot of a run that an earlier version stored holds its children itself. `item_count` is how many items a Map
+/// Run's child was given.
+const V2: &str = "
+CREATE TABLE states_map_children (
+    run INTEGER NOT NULL,
+    child INTEGER NOT NULL,
+    snapshot BLOB NOT NULL,
+    PRIMARY KEY (run, child)
+) WITHOUT ROWID;
+ALTER TABLE states_executions ADD COLUMN item_count INTEGER;
 ";

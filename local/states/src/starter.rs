@@ -56,12 +56,16 @@ impl States {
         let id = self.engine.context().next_id();
         let execution_arn = info.arn.clone();
         let text = input.clone();
-        let new = NewExecution { info, input, machine, revision, map_run: None, trace_header };
-        let verdict = self.engine.deliver(Subject::Execution(id), Input::Start(Box::new(new))).await?;
+        let new = NewExecution { info, input, machine, revision, map_run: None, item_count: None, trace_header };
+        if let Verdict::Began(started_at) =
+            self.engine.deliver(Subject::Execution(id), Input::Start(Box::new(new))).await?
+        {
+            return Ok(Started { execution_arn, started_at, id: Some(id) });
+        }
+        // There is one of this name.
         let row = self.engine.context().store.read(|connection| executions::by_arn(connection, &execution_arn))?;
         let row = row.ok_or_else(|| AwsError::internal("an execution vanished as it began"))?;
-        let repeated = verdict == Verdict::NameTaken;
-        if repeated && (row.status != ExecutionStatus::Running || row.input != text.text()) {
+        if row.status != ExecutionStatus::Running || row.input != text.text() {
             return Err(error::execution_already_exists(&execution_arn));
         }
         Ok(Started { execution_arn, started_at: row.started_at, id: Some(row.id) })
@@ -71,7 +75,12 @@ impl States {
     pub(crate) fn prepare(&self, start: Start) -> Result<Prepared, AwsError> {
         let Start { machine_arn, name, input, trace_header } = start;
         let context = self.engine.context();
-        let target = context.store.read(|c| machines::resolve(c, &machine_arn, &*context.entropy))?;
+        let (target, role_arn) = context.store.read::<_, AwsError>(|connection| {
+            let target = machines::resolve(connection, &machine_arn, &*context.entropy)?;
+            // The whole definition is not read anew for every start.
+            let role_arn = context.revisions.get(connection, target.revision)?.role_arn.to_string();
+            Ok((target, role_arn))
+        })?;
         if target.machine.status == "DELETING" {
             return Err(AwsError::bad_request(
                 "StateMachineDeleting",
@@ -83,7 +92,6 @@ impl States {
         }
         let input = check_input(&input)?;
         let name = name.unwrap_or_else(|| context.entropy.uuid());
-        let role_arn = context.store.read(|c| machines::revision(c, target.revision))?.role_arn;
         let machine = target.machine;
         let arn = match machine.kind {
             ExecutionKind::Standard => names::execution_arn(&context.account, &machine.name, &name),

@@ -196,7 +196,7 @@ async fn fire(engine: &Engine, due: Vec<(i64, TimerId)>) {
     let mut failed = false;
     for (execution, timer, verdict) in waiting {
         match verdict.await {
-            Ok(Ok(Verdict::Applied | Verdict::Ignored | Verdict::NameTaken)) => {}
+            Ok(Ok(Verdict::Applied | Verdict::Began(_) | Verdict::Ignored | Verdict::NameTaken)) => {}
             Ok(Ok(Verdict::Missing)) => orphans.push((execution, timer)),
             Ok(Err(_)) | Err(_) => failed = true,
         }

@@ -1,5 +1,7 @@
 //! Distributed Maps: the run's own state machine, and how its parent sees it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use vodline_asl::map_run::{MapRunCommand, MapRunEvent, MapRunStatus};
 use vodline_asl::{Command, Env, Event, MapRun, MapRunOutcome, Outcome, SeededRandom, map_run};
@@ -10,6 +12,10 @@ use crate::driver::Driver;
 struct Running {
     parent: Driver,
     run: MapRun,
+    /// The children as they were last stored.
+    children: BTreeMap<u64, String>,
+    /// Those that were stored last.
+    stored: Vec<u64>,
     task: vodline_asl::TaskId,
 }
 
@@ -32,15 +38,33 @@ impl Running {
         });
         let (task, run) = found.expect("a Map Run");
         // The driver starts alike: the random source is seeded.
-        Self { parent: Driver::start(&definition, input), run, task }
+        Self { parent: Driver::start(&definition, input), run, children: BTreeMap::new(), stored: Vec::new(), task }
     }
 
     fn send(&mut self, event: MapRunEvent) -> Vec<MapRunCommand> {
-        let stored = serde_json::to_string(&self.run).unwrap();
-        self.run = serde_json::from_str(&stored).unwrap();
+        self.store_and_load();
         let mut random = SeededRandom::new(1);
         let mut env = Env { now: self.parent.now, random: &mut random };
         map_run::transition(&self.parent.machine, &mut self.run, event, &mut env)
+    }
+
+    /// Stores what changed and loads the run anew; it is the run it was.
+    fn store_and_load(&mut self) {
+        let whole = serde_json::to_string(&self.run).unwrap();
+        self.stored.clear();
+        for (index, child) in self.run.take_changed_children() {
+            self.children.insert(index, serde_json::to_string(child).unwrap());
+            self.stored.push(index);
+        }
+        // The first time there are no children of their own yet.
+        let stored = if self.children.is_empty() {
+            whole.clone()
+        } else {
+            self.run.without_children(|run| serde_json::to_string(run).unwrap())
+        };
+        self.run = serde_json::from_str(&stored).unwrap();
+        self.run.put_children(self.children.values().map(|child| serde_json::from_str(child).unwrap()).collect());
+        assert!(serde_json::to_string(&self.run).unwrap() == whole, "the parts make the whole");
     }
 
     fn ended(&mut self, index: u64, outcome: Outcome) -> Vec<MapRunCommand> {
@@ -63,6 +87,23 @@ fn begun(commands: &[MapRunCommand]) -> Vec<u64> {
         _ => None,
     };
     commands.iter().filter_map(index).collect()
+}
+
+#[test]
+fn a_step_changes_only_the_children_it_touches() {
+    let items: Vec<u32> = (0..100).collect();
+    let fields = json!({"MaxConcurrency": 2, "ToleratedFailurePercentage": 50});
+    let mut map = Running::start(fields, &json!(items));
+    map.send(MapRunEvent::Start);
+    // Each step stores what the one before it changed.
+    map.ended(0, succeeded(json!("a")));
+    assert_eq!(map.stored.len(), 100);
+    map.ended(1, failed());
+    assert_eq!(map.stored, [0, 2]);
+    map.ended(7, failed());
+    assert_eq!(map.stored, [1, 3]);
+    map.ended(7, failed());
+    assert_eq!(map.stored, [0; 0], "it does not run");
 }
 
 #[test]
@@ -169,7 +210,7 @@ fn reads_and_writes_through_its_runner() {
     assert_eq!(map.run.pending(), commands);
     let commands = map.send(MapRunEvent::ItemsRead { items: vec![json!({"c": 1}), json!({"c": 2}), json!({"c": 3})] });
     let input = json!({"Items": [{"row": {"c": 1}, "bucket": "b"}, {"row": {"c": 2}, "bucket": "b"}]});
-    assert_eq!(commands, [MapRunCommand::StartChild { index: 0, input: input.into() }]);
+    assert_eq!(commands, [MapRunCommand::StartChild { index: 0, input: input.into(), items: 2 }]);
     let commands = map.ended(0, succeeded(json!(1)));
     let [MapRunCommand::WriteResults(writer)] = &commands[..] else { panic!("{commands:?}") };
     assert_eq!(*writer.arguments.value(), json!({"Bucket": "out", "Prefix": "p"}));

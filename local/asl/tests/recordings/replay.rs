@@ -161,7 +161,7 @@ impl Runner {
                         };
                         events.push_back(MapRunEvent::ItemsRead { items });
                     }
-                    MapRunCommand::StartChild { index, input } => {
+                    MapRunCommand::StartChild { index, input, .. } => {
                         let mut info = ExecutionInfo::example(&format!("child-{index}"));
                         info.kind = run.child_kind();
                         let mut child = Runner {

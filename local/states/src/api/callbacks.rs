@@ -83,7 +83,7 @@ impl States {
     async fn end_task(&self, execution: i64, event: Event) -> Result<Response, AwsError> {
         match self.tell(execution, event).await? {
             Verdict::Applied => answer(&Nothing {}),
-            Verdict::Ignored | Verdict::Missing | Verdict::NameTaken => Err(error::closed_token()),
+            Verdict::Ignored | Verdict::Missing | Verdict::NameTaken | Verdict::Began(_) => Err(error::closed_token()),
         }
     }
 

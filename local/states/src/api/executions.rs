@@ -183,6 +183,9 @@ struct ExecutionListItem {
     redrive_count: u32,
     #[serde(serialize_with = "optional_epoch_seconds", skip_serializing_if = "Option::is_none")]
     redrive_date: Option<UnixMillis>,
+    /// Told where the executions of a Map Run are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -374,6 +377,7 @@ impl From<ExecutionRow> for ExecutionListItem {
             state_machine_alias_arn: row.alias_arn,
             redrive_count: row.redrive_count,
             redrive_date: row.redriven_at,
+            item_count: row.item_count,
         }
     }
 }

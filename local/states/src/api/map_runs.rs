@@ -12,7 +12,7 @@ use super::{Nothing, answer, decode, paging, required};
 use crate::{
     Error, States,
     engine::{Input, Subject},
-    error, names,
+    error, map_run_rows, names,
     time::{epoch_seconds, optional_epoch_seconds},
 };
 
@@ -87,23 +87,31 @@ impl States {
         let arn = required(input.map_run_arn, "mapRunArn")?;
         request.authorize("states:DescribeMapRun", &arn)?;
         names::expect(&arn, "mapRun")?;
-        type Row = (String, String, i64, Option<i64>, u32, Option<i64>, Vec<u8>);
-        let row: Option<Row> = self.engine.context().store.read::<_, StoreError>(|connection| {
-            Ok(connection
+        type Row = (String, String, i64, Option<i64>, u32, Option<i64>, Vec<u8>, i64);
+        let found: Option<(Row, MapRun)> = self.engine.context().store.read::<_, Error>(|connection| {
+            let row: Option<Row> = connection
                 .query_row(
-                    "SELECT e.arn, r.status, r.started_at, r.stopped_at, r.redrive_count, r.redriven_at, r.snapshot
+                    "SELECT e.arn, r.status, r.started_at, r.stopped_at, r.redrive_count, r.redriven_at, r.snapshot, r.id
                      FROM states_map_runs r JOIN states_executions e ON e.id = r.execution WHERE r.arn = ?1",
                     [&arn],
                     |row| {
-                        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+                        Ok((
+                            row.get(0)?,
+                            row.get(1)?,
+                            row.get(2)?,
+                            row.get(3)?,
+                            row.get(4)?,
+                            row.get(5)?,
+                            row.get(6)?,
+                            row.get(7)?,
+                        ))
                     },
                 )
-                .optional()?)
+                .optional()?;
+            row.map(|row| map_run_rows::read(connection, row.7, &row.6).map(|run| (row, run))).transpose()
         })?;
-        let (execution_arn, status, started_at, stopped_at, redrive_count, redriven_at, snapshot) =
-            row.ok_or_else(|| error::resource_not_found(&arn))?;
-        let run: MapRun =
-            serde_json::from_slice(&snapshot).map_err(|source| Error::Snapshot { what: "map run", source })?;
+        let ((execution_arn, status, started_at, stopped_at, redrive_count, redriven_at, ..), run) =
+            found.ok_or_else(|| error::resource_not_found(&arn))?;
         answer(&DescribeMapRunOutput {
             map_run_arn: arn,
             execution_arn,

@@ -39,6 +39,7 @@ pub(crate) struct NewRow {
     pub(crate) alias_arn: Option<String>,
     /// The Map Run it is a child of, and which child.
     pub(crate) map_run: Option<(i64, u64)>,
+    pub(crate) item_count: Option<u64>,
     pub(crate) trace_header: Option<String>,
     pub(crate) started_at: UnixMillis,
     pub(crate) input: String,
@@ -112,7 +113,10 @@ pub(crate) struct MapRunRow {
     pub(crate) stopped_at: Option<UnixMillis>,
     pub(crate) redrive_count: u32,
     pub(crate) redriven_at: Option<UnixMillis>,
+    /// The run without its children.
     pub(crate) snapshot: Vec<u8>,
+    /// The children that the step changed.
+    pub(crate) children: Vec<(u64, Vec<u8>)>,
 }
 
 /// Everything one step changes. `id` is an execution's or, with `map_run`, a Map Run's.
@@ -309,8 +313,8 @@ fn insert(transaction: &Transaction<'_>, id: i64, row: &NewRow) -> Result<bool, 
         .prepare_cached(
             "INSERT INTO states_executions (id, arn, name, machine, machine_arn, revision, version_arn, alias_arn,
                  map_run, map_index, status, started_at, stopped_at, input, output, error, cause, trace_header,
-                 redrive_count, event_count, snapshot)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20)
+                 redrive_count, event_count, snapshot, item_count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21)
              ON CONFLICT (arn) DO NOTHING",
         )?
         .execute(params![
@@ -334,6 +338,7 @@ fn insert(transaction: &Transaction<'_>, id: i64, row: &NewRow) -> Result<bool, 
             row.trace_header,
             status.event_count,
             status.snapshot,
+            row.item_count,
         ])?;
     Ok(inserted == 1)
 }
@@ -376,6 +381,11 @@ fn write_map_run(transaction: &Transaction<'_>, id: i64, row: &MapRunRow) -> Res
             row.redriven_at.map(|at| at.0),
             row.snapshot,
         ])?;
+    for (child, snapshot) in &row.children {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO states_map_children (run, child, snapshot) VALUES (?1, ?2, ?3)")?
+            .execute(params![id, child, snapshot])?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use super::{
     change::{Change, MapRunRow, NewMapRun, NewRow, OpenedTask, RowChange, StatusRow, TaskChange},
     now,
 };
-use crate::{error::Error, revisions::Revision, status_event};
+use crate::{error::Error, map_run_rows, revisions::Revision, status_event};
 
 type Inputs = Vec<(Input, Option<Reply>)>;
 
@@ -193,6 +193,7 @@ impl LiveExecution {
         let mut env = Env { now: at, random: &mut random };
         let Effects { history, commands } =
             vodline_asl::transition(&self.revision.machine, &mut self.execution, event, &mut env);
+        let began = starting.is_some();
         let applied = !history.is_empty() || !commands.is_empty();
         step.history.extend(history);
         if !applied {
@@ -214,7 +215,7 @@ impl LiveExecution {
                 *status_changed = true;
             }
         }
-        Verdict::Applied
+        if began { Verdict::Began(at) } else { Verdict::Applied }
     }
 
     /// Notes what a command changes and what is to be done. Returns whether the execution ended.
@@ -362,6 +363,7 @@ impl LiveExecution {
             version_arn,
             alias_arn,
             map_run: self.map_run,
+            item_count: new.item_count,
             trace_header: new.trace_header,
             started_at: self.execution.started_at().unwrap_or_default(),
             input: new.input.text().to_owned(),
@@ -415,7 +417,7 @@ impl LiveMapRun {
         let Some((execution, task, redriven_at, run, machine, revision_id, Some(parent))) = row else {
             return Ok(None);
         };
-        let run: MapRun = serde_json::from_slice(&run).map_err(|source| Error::Snapshot { what: "map run", source })?;
+        let run = context.store.read(|connection| map_run_rows::read(connection, id, &run))?;
         let parent: Execution =
             serde_json::from_slice(&parent).map_err(|source| Error::Snapshot { what: "execution", source })?;
         Ok(Some(Self {
@@ -470,14 +472,19 @@ impl LiveMapRun {
             }
         }
         if progressed {
+            let unreadable = |source| Error::Snapshot { what: "map run", source };
+            let children = self.run.take_changed_children();
+            let children = children.into_iter().map(|(index, child)| Ok((index, serde_json::to_vec(child)?)));
+            let children = children.collect::<Result<_, _>>().map_err(unreadable)?;
+            let snapshot = self.run.without_children(serde_json::to_vec).map_err(unreadable)?;
             change.map_run = Some(MapRunRow {
                 task: self.task,
                 status: status_of(&self.run),
                 stopped_at: self.run.ended_at().filter(|_| self.run.outcome().is_some()),
                 redrive_count: self.run.redrive_count(),
                 redriven_at: self.redriven_at,
-                snapshot: serde_json::to_vec(&self.run)
-                    .map_err(|source| Error::Snapshot { what: "map run", source })?,
+                snapshot,
+                children,
             });
         }
         Ok(change)

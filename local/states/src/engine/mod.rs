@@ -66,6 +66,8 @@ impl Context {
 pub(crate) enum Verdict {
     /// It took effect and is on disk.
     Applied,
+    /// A new execution began then, and that is on disk.
+    Began(UnixMillis),
     /// It was about something that is over, and changed nothing.
     Ignored,
     /// There is no such execution or Map Run.
@@ -91,6 +93,8 @@ pub(crate) struct NewExecution {
     pub(crate) revision: i64,
     /// The Map Run it is a child of, and which child.
     pub(crate) map_run: Option<(i64, u64)>,
+    /// How many items a child of a Map Run was given.
+    pub(crate) item_count: Option<u64>,
     pub(crate) trace_header: Option<String>,
 }
 
