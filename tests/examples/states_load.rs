@@ -94,7 +94,7 @@ async fn lambda(client: &Client, count: usize) {
             "Refused": { "Type": "Succeed" }
         }
     });
-    let arn = machine(client, "arn:aws:iam::000000000000:role/vodline-PublishRole", definition.to_string()).await;
+    let arn = machine(client, "arn:aws:iam::000000000000:role/vodline-bench", definition.to_string()).await;
     let mut took = Vec::with_capacity(count);
     for _ in 0..count {
         let started = client.start_execution().state_machine_arn(&arn).input("{}").send().await.unwrap();

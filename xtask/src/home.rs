@@ -81,11 +81,18 @@ pub(crate) struct Place {
 impl Home {
     /// Starts a home and waits until it is ready.
     pub(crate) fn start(profile: Profile, place: &Place) -> Outcome<Self> {
+        Self::start_with(profile, place, &root().join("template.yaml"))
+    }
+
+    /// Starts a home of another stack than the project's.
+    pub(crate) fn start_with(profile: Profile, place: &Place, template: &Path) -> Outcome<Self> {
         let child = command(profile.folder().join("vodline"))
             .arg("up")
             .arg("--data")
             .arg(&place.data)
             .args(["--port", &place.port.to_string(), "--edge-port", &place.edge_port.to_string()])
+            .arg("--template")
+            .arg(template)
             .spawn()
             .map_err(|error| format!("cannot start the home: {error}"))?;
         let mut home = Self { child, profile, endpoint: format!("http://127.0.0.1:{}", place.port) };

@@ -10,11 +10,13 @@ use std::{
 
 use crate::{
     Outcome,
-    home::{self, Home, Place, Profile},
+    home::{Home, Place, Profile},
     shell::{cargo, command, output, root, run as run_command, works},
     tools,
 };
 
+/// A stack of one function: the bench need not build all the others.
+const TEMPLATE: &str = "xtask/src/bench/states.yaml";
 /// Ports that no other home of this machine uses by default.
 const PORT: u16 = 14567;
 const EDGE_PORT: u16 = 18081;
@@ -41,17 +43,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let profile = if arguments.dev { Profile::Dev } else { Profile::Release };
-    home::build(profile)?;
-    let mut build = cargo();
-    build.args(["build", "--package", "vodline-tests", "--example", "states_load"]);
-    if profile == Profile::Release {
-        build.arg("--release");
-    }
-    run_command("build the load", &mut build)?;
+    build(profile)?;
     let load = profile.folder().join("examples/states_load");
     let place = Place { data: root().join("target/bench/states"), port: PORT, edge_port: EDGE_PORT };
     let _ = std::fs::remove_dir_all(&place.data);
-    let home = Home::start(profile, &place)?;
+    let template = root().join(TEMPLATE);
+    let home = Home::start_with(profile, &place, &template)?;
     let ministack = Ministack::start()?;
     let measure = |port: u16, what: &str, count: u32| -> Outcome<f64> {
         let text = output(command(&load).args([&format!("http://127.0.0.1:{port}"), what, &count.to_string()]))?;
@@ -73,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let memory = home.memory_mib().zip(before).map(|(after, before)| after.saturating_sub(before));
     drop(home);
     let began = Instant::now();
-    let _restarted = Home::start(profile, &place)?;
+    let _restarted = Home::start_with(profile, &place, &template)?;
     let restart = began.elapsed();
     println!();
     println!("local home, durable store on {ours:>10.0} states/s");
@@ -84,6 +81,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     println!("{WAITING} waiting executions {memory:>10} MiB more   (aim: under 200)");
     println!("start of the home with them  {:>10.2} s   (aim: under 3)", restart.as_secs_f64());
     Ok(())
+}
+
+/// Builds the home, the one function and the load.
+fn build(profile: Profile) -> Outcome {
+    let mut build = cargo();
+    build.args(["build", "--package", "vodline", "--package", "admit-upload", "--package", "vodline-tests"]);
+    build.args(["--bin", "vodline", "--bin", "admit-upload", "--example", "states_load"]);
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
+    run_command("build the home, a function and the load (the first time takes minutes)", &mut build)
 }
 
 /// ministack from PyPI; ended when dropped.
