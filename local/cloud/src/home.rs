@@ -235,6 +235,7 @@ impl Home {
             concurrent_jobs_max: CONCURRENT_JOBS_MAX,
             status_update_interval_max: vodline_media::Config::STATUS_UPDATE_INTERVAL_MAX,
             stall_timeout: vodline_media::Config::STALL_TIMEOUT,
+            limits: vodline_media::Limits::default(),
             launcher: Some((config.media_launcher.program.clone(), config.media_launcher.arguments.clone())),
         })
         .map_err(opening("MediaConvert"))?;

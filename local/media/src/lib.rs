@@ -31,4 +31,5 @@ mod store;
 mod template;
 mod work;
 
+pub use run::Limits;
 pub use service::{Config, MediaConvert, OpenError};

@@ -17,6 +17,7 @@ use crate::{
     event::{Happening, event},
     queue,
     record::{JobError, JobRecord, Phase, Status, code},
+    run::Limits,
     source::Tools,
     store,
     work::{Failure, Work},
@@ -61,6 +62,8 @@ pub struct Config {
     pub status_update_interval_max: Duration,
     /// A process whose output does not grow for this long is killed and its job fails.
     pub stall_timeout: Duration,
+    /// What one job may use up.
+    pub limits: Limits,
 }
 
 impl Config {
@@ -99,6 +102,7 @@ pub struct MediaConvert {
     pub(crate) concurrent_jobs_max: usize,
     pub(crate) status_update_interval_max: Duration,
     pub(crate) stall_timeout: Duration,
+    pub(crate) limits: Limits,
     bus: Arc<dyn EventBus>,
     scratch: PathBuf,
     pub(crate) queues_changed: Notify,
@@ -126,6 +130,7 @@ impl MediaConvert {
             concurrent_jobs_max: config.concurrent_jobs_max.max(1),
             status_update_interval_max: config.status_update_interval_max,
             stall_timeout: config.stall_timeout,
+            limits: config.limits,
             bus: config.bus,
             scratch,
             queues_changed: Notify::new(),

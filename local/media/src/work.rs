@@ -11,7 +11,7 @@ use crate::{
     plan::{self, Plan, PlanError, SOURCE_FILE, image_file},
     publish::{self, GroupDetail, Publication, PublishError},
     record::{JobError, JobRecord, Phase, Status, code},
-    run::{self, ChildError, Progress, Watch},
+    run::{self, ChildError, Guard, Progress, Watch},
     service::MediaConvert,
     source::{self, ProbeError, SourceFacts},
 };
@@ -130,7 +130,8 @@ impl Work<'_> {
         scratch: &Path,
     ) -> Result<(), Failure> {
         let tools = &self.service.tools;
-        let watch = Watch { stall: self.service.stall_timeout, cancel: self.cancel.clone() };
+        let guard = Guard::new(self.service.limits, scratch);
+        let watch = Watch { stall: self.service.stall_timeout, cancel: self.cancel.clone(), guard };
         let command = |arguments: &[String]| {
             let mut command = tools.command(&tools.ffmpeg, scratch);
             command.args(arguments);
@@ -342,7 +343,12 @@ fn child_failure(error: ChildError, input: &ObjectLocation, facts: &SourceFacts)
             };
             Failure::job(code, words)
         }
-        ChildError::Stalled(_) => Failure::job(code::UNKNOWN, format!("transcoding was stopped: {error}")),
+        ChildError::Disk(_) | ChildError::DiskFull => {
+            Failure::job(code::DISK_FULL, format!("transcoding was stopped: {error}"))
+        }
+        ChildError::Stalled(_) | ChildError::Time(_) | ChildError::Memory(_) => {
+            Failure::job(code::UNKNOWN, format!("transcoding was stopped: {error}"))
+        }
         ChildError::Launch(source) => Failure::job(code::UNKNOWN, format!("cannot start ffmpeg: {source}")),
         ChildError::Follow(source) => Failure::job(code::UNKNOWN, format!("cannot follow ffmpeg: {source}")),
     }

@@ -21,7 +21,7 @@ use vodline_core::{
     Account, Authorizer, AwsError, Event, EventBus, Migration, ObjectBody, ObjectInfo, ObjectMetadata, Objects,
     Principal, Request, Service, Store, StoreError, SystemClock, SystemEntropy, rusqlite::Transaction,
 };
-use vodline_media::{Config, MediaConvert};
+use vodline_media::{Config, Limits, MediaConvert};
 
 pub(crate) const ROLE: &str = "arn:aws:iam::000000000000:role/media";
 
@@ -225,6 +225,7 @@ impl Home {
             concurrent_jobs_max: 1,
             status_update_interval_max: Duration::from_millis(300),
             stall_timeout: Config::STALL_TIMEOUT,
+            limits: Limits::default(),
         };
         change(&mut config);
         let service = MediaConvert::open(config).unwrap();
