@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub(crate) use picture::Raster;
+pub(crate) use transcode::BLACK_FILE;
 
 /// The source's name in the scratch directory.
 pub(crate) const SOURCE_FILE: &str = "source";

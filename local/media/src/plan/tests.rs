@@ -47,7 +47,7 @@ fn the_lines_job_is_one_decode_and_each_encode_once() {
         "[0:0]fps=30/1:start_time=0[n0_0];\
          [n0_0]scale=1280:720:flags=bicubic,format=yuv420p,split=3[n1_0][n1_1][n1_2];\
          [n1_0]scale=960:540:flags=bicubic,format=yuv420p,split=2[n2_0][n2_1];\
-         [n2_0]scale=640:360:flags=bicubic,format=yuv420p[n3_0];\
+         [n2_0]scale=640:360:flags=bicubic,format=yuv420p,blackdetect=d=0.08,metadata=mode=print:file=black.txt[n3_0];\
          [n3_0]setsar=1/1[n4_0];\
          [n2_1]setsar=1/1[n5_0];\
          [n1_1]setsar=1/1[n6_0];\
