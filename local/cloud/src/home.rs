@@ -45,7 +45,9 @@ const CONSOLE_FOLDER: &str = "frontend/web/dist/console";
 /// ffmpeg fills all cores by itself.
 const CONCURRENT_JOBS_MAX: usize = 1;
 /// Memory of the edge's cache.
-const EDGE_CACHE_BYTES: usize = 512 * 1024 * 1024;
+const EDGE_CACHE_BYTES: u64 = 512 * 1024 * 1024;
+/// What the edge's cache may take of the disk beside that.
+const EDGE_DISK_CACHE_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A program put in front of another, such as `vodline limit-child --`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub struct Config {
     pub template: PathBuf,
     /// The stack's name.
     pub stack: String,
+    /// Values of the template's parameters, in place of their defaults.
+    pub parameters: BTreeMap<String, String>,
     /// The folder of the functions' programs.
     pub functions: PathBuf,
     /// The owner's keys.
@@ -98,6 +102,9 @@ pub enum HomeError {
         #[source]
         source: std::io::Error,
     },
+    /// The template has no such parameter.
+    #[error("the template has no parameter {0}; its parameters are under Parameters")]
+    NoSuchParameter(String),
     /// Another home works on the same data.
     #[error("another home works in {0}; --data chooses another directory")]
     InUse(PathBuf),
@@ -254,6 +261,7 @@ impl Home {
             data_directory: data.clone(),
             access_log: None,
             cache_bytes: EDGE_CACHE_BYTES,
+            disk_cache_bytes: EDGE_DISK_CACHE_BYTES,
             account: account.clone(),
             clock: clock.clone(),
             entropy: entropy.clone(),
@@ -296,7 +304,7 @@ impl Home {
         let setting = Setting {
             template: &template,
             name: &config.stack,
-            parameters: local_parameters(&template, &site_url, &endpoint),
+            parameters: parameters(&template, &config.parameters, &site_url, &endpoint)?,
             account: &account,
             entropy: &*entropy,
             scratch: data.join("scratch"),
@@ -393,13 +401,23 @@ fn local_port(listener: &TcpListener) -> u16 {
     listener.local_addr().map(|address| address.port()).unwrap_or_default()
 }
 
-/// The parameters that say where the stack is reached; a template without them is fine.
-fn local_parameters(template: &Template, site_url: &str, endpoint: &str) -> BTreeMap<String, String> {
-    [("SiteUrl", site_url), ("UploadEndpoint", endpoint)]
+/// The parameters that say where the stack is reached (a template without them is fine), and those that were given.
+fn parameters(
+    template: &Template,
+    given: &BTreeMap<String, String>,
+    site_url: &str,
+    endpoint: &str,
+) -> Result<BTreeMap<String, String>, HomeError> {
+    if let Some(unknown) = given.keys().find(|name| !template.parameters.contains_key(*name)) {
+        return Err(HomeError::NoSuchParameter(unknown.clone()));
+    }
+    let mut parameters: BTreeMap<_, _> = [("SiteUrl", site_url), ("UploadEndpoint", endpoint)]
         .into_iter()
         .filter(|(name, _)| template.parameters.contains_key(*name))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+        .collect();
+    parameters.extend(given.clone());
+    Ok(parameters)
 }
 
 fn lock(data: &PathBuf) -> Result<std::fs::File, HomeError> {

@@ -6,7 +6,6 @@ use vodline_core::{AwsError, Request, Response};
 use crate::{
     define::{FunctionBody, check},
     model::DistributionConfig,
-    plane::Pattern,
     service::Edge,
     table::{DefinitionRow, DistributionRow, InvalidationRow, Kind},
     xml::{Node, Writer, invalid_argument},
@@ -185,8 +184,7 @@ impl Edge {
             row.insert(transaction)?;
             Ok(row)
         })?;
-        let patterns: Vec<Pattern> = row.paths.iter().map(|path| Pattern::new(path)).collect();
-        self.plane.invalidate(id, &patterns);
+        self.plane.invalidate(id, &row.paths);
         let mut response = invalidation_answer(StatusCode::CREATED, &row);
         response.set_header(
             "location",

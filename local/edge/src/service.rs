@@ -15,7 +15,7 @@ use vodline_core::{
 };
 
 use crate::{
-    plane::{Definitions, Distribution, Function, Plane, Routes},
+    plane::{Definitions, Distribution, Function, Plane, Routes, Tiers},
     table::{self, DefinitionRow, DistributionRow, Kind},
 };
 
@@ -34,8 +34,13 @@ pub struct Config {
     /// Who is told of every request, if anyone.
     pub access_log: Option<Arc<dyn AccessLog>>,
     /// How much memory the cache may take, in bytes.
-    pub cache_bytes: usize,
+    pub cache_bytes: u64,
+    /// How much of the disk it may take beside that, in bytes; 0 for none. Answers kept there outlive the process.
+    pub disk_cache_bytes: u64,
 }
+
+/// The disk tier's directory, in the home's.
+const CACHE_DIRECTORY: &str = "edge-cache";
 
 /// One request of a viewer's, served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +101,11 @@ impl Edge {
             config.entropy.as_ref(),
             config.origin,
             config.access_log,
-            config.cache_bytes,
+            Tiers {
+                memory_bytes: config.cache_bytes,
+                disk_bytes: config.disk_cache_bytes,
+                directory: config.data_directory.join(CACHE_DIRECTORY),
+            },
         );
         let edge = Arc::new(Self {
             store,
@@ -113,6 +122,12 @@ impl Edge {
     /// Serves viewers on this listener, for ever. Dropping the future stops accepting; open connections end on their own.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         self.plane.clone().serve(listener).await;
+    }
+
+    /// Waits until every answer that is to outlive the process is on the disk. For an orderly end; a kill loses the last few
+    /// answers of the cache and nothing else.
+    pub fn flush_cache(&self) {
+        self.plane.flush();
     }
 
     /// Gives the data plane what the store says.

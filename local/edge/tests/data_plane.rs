@@ -368,7 +368,10 @@ async fn text_is_compressed_for_those_who_read_that() {
     let mut default = behavior("site", OPTIMIZED);
     default["Compress"] = json!(true);
     home.define(distribution(json!([origin("site")]), default, json!([])));
-    let gzip = [("accept-encoding", "gzip, deflate, br")];
+    let brotli = home.send("GET", "/a.m3u8", &[("accept-encoding", "gzip, deflate, br")], "").await;
+    assert_eq!((brotli.header("content-encoding"), brotli.header("etag")), (Some("br"), Some("W/\"v\"")));
+    assert!(brotli.body.len() < playlist.len() / 4);
+    let gzip = [("accept-encoding", "gzip, deflate")];
     let compressed = home.send("GET", "/a.m3u8", &gzip, "").await;
     assert_eq!((compressed.header("content-encoding"), compressed.header("etag")), (Some("gzip"), Some("W/\"v\"")));
     assert_eq!(compressed.header("vary"), Some("Accept-Encoding"));

@@ -4,6 +4,7 @@
 
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// How long errors are kept when nobody says.
 const ERROR_TTL: SignedDuration = SignedDuration::from_secs(10);
@@ -25,6 +26,45 @@ impl Limits {
     fn clamp(&self, ttl: SignedDuration) -> SignedDuration {
         ttl.max(self.min).min(self.max)
     }
+}
+
+/// For how long an answer may be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Life {
+    pub fresh_until: Timestamp,
+    /// Until then it may be given stale, at once, while the origin is asked (RFC 5861, 3).
+    pub revalidate_until: Timestamp,
+    /// Until then it may be given instead of an origin's failure (RFC 5861, 4). `None`: whenever the origin fails, as CloudFront
+    /// does when nobody says otherwise.
+    pub if_error_until: Option<Timestamp>,
+}
+
+impl Life {
+    /// Fresh for so long, and not to be given stale but for a failing origin.
+    pub(crate) fn fresh_for(ttl: SignedDuration, now: Timestamp) -> Self {
+        let fresh_until = after(now, ttl);
+        Self { fresh_until, revalidate_until: fresh_until, if_error_until: None }
+    }
+
+    /// The life of an answer with these headers that stays fresh for `ttl`.
+    pub(crate) fn new(ttl: SignedDuration, headers: &HeaderMap, limits: Limits, now: Timestamp) -> Self {
+        let life = Self::fresh_for(ttl, now);
+        let control = CacheControl::read(headers, now);
+        // Neither directive reaches further than the policy's maximum.
+        let until = |window: SignedDuration| after(life.fresh_until, window.min(limits.max));
+        if control.must_revalidate {
+            return Self { if_error_until: Some(life.fresh_until), ..life };
+        }
+        Self {
+            revalidate_until: control.while_revalidate.map_or(life.fresh_until, until),
+            if_error_until: control.if_error.map(until),
+            ..life
+        }
+    }
+}
+
+fn after(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.checked_add(duration).unwrap_or(Timestamp::MAX)
 }
 
 /// How long an answer stays fresh from now on; zero when it must not be kept. `error_ttl` is what the distribution's custom
@@ -76,11 +116,16 @@ struct CacheControl {
     forbids: bool,
     /// From `s-maxage`, `max-age` or `Expires`, in this order.
     ttl: Option<SignedDuration>,
+    /// `must-revalidate` or `proxy-revalidate`.
+    must_revalidate: bool,
+    while_revalidate: Option<SignedDuration>,
+    if_error: Option<SignedDuration>,
 }
 
 impl CacheControl {
     fn read(headers: &HeaderMap, now: Timestamp) -> Self {
-        let (mut forbids, mut max_age, mut shared_max_age) = (false, None, None);
+        let (mut forbids, mut must_revalidate) = (false, false);
+        let (mut max_age, mut shared_max_age, mut while_revalidate, mut if_error) = (None, None, None, None);
         let values = headers.get_all(header::CACHE_CONTROL).into_iter().filter_map(|value| value.to_str().ok());
         for directive in values.flat_map(|value| value.split(',')) {
             let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
@@ -89,6 +134,9 @@ impl CacheControl {
                 "no-store" | "no-cache" | "private" => forbids = true,
                 "max-age" => max_age = seconds(),
                 "s-maxage" => shared_max_age = seconds(),
+                "must-revalidate" | "proxy-revalidate" => must_revalidate = true,
+                "stale-while-revalidate" => while_revalidate = seconds(),
+                "stale-if-error" => if_error = seconds(),
                 _ => {}
             }
         }
@@ -100,7 +148,13 @@ impl CacheControl {
                     .map_or(SignedDuration::ZERO, |at| at.duration_since(now).max(SignedDuration::ZERO)),
             )
         };
-        Self { forbids, ttl: shared_max_age.or(max_age).map(SignedDuration::from_secs).or_else(expires) }
+        Self {
+            forbids,
+            ttl: shared_max_age.or(max_age).map(SignedDuration::from_secs).or_else(expires),
+            must_revalidate,
+            while_revalidate: while_revalidate.map(SignedDuration::from_secs),
+            if_error: if_error.map(SignedDuration::from_secs),
+        }
     }
 }
 
@@ -147,6 +201,22 @@ mod tests {
         check(200, &[("cache-control", "private")], limits(0, 60, 60), 0);
         check(204, &[], optimized, 0);
         check(206, &[], optimized, 0);
+    }
+
+    fn check_stale(control: &'static str, while_revalidate: i64, if_error: Option<i64>) {
+        let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static(control))]);
+        let life = Life::new(SignedDuration::from_secs(60), &headers, limits(0, 0, 100), NOW);
+        let found = (life.revalidate_until.as_second(), life.if_error_until.map(Timestamp::as_second));
+        assert_eq!((life.fresh_until.as_second(), found), (60, (while_revalidate, if_error)), "{control}");
+    }
+
+    #[test]
+    fn stale_answers_may_be_given_as_the_origin_says_up_to_the_maximum() {
+        check_stale("max-age=60", 60, None);
+        check_stale("stale-while-revalidate=30, stale-if-error=50", 90, Some(110));
+        check_stale("stale-while-revalidate=1000, stale-if-error=1000", 160, Some(160));
+        check_stale("stale-if-error=0", 60, Some(60));
+        check_stale("must-revalidate, stale-while-revalidate=30", 60, Some(60));
     }
 
     #[test]

@@ -14,16 +14,22 @@
 //! | log | `log` | what is told of the request |
 //!
 //! A hit does: one lookup of the host, of the behaviour, of the key; a copy of the headers; no copy of the body. No lock is held
-//! across an await. A miss is fetched once, by a task of its own, however many viewers wait for it or leave.
+//! across an await. A miss is fetched once, by a task of its own, however many viewers wait for it or leave. Answers are kept in
+//! memory (`cache`) and on the disk (`disk`), each bounded in the same way (`shelf`).
 
 mod access;
 mod answer;
 mod cache;
 mod compression;
 mod deliver;
+mod disk;
+mod entry;
+mod epoch;
 mod freshness;
 mod function;
+mod growing;
 mod headers;
+mod invalidation;
 mod log;
 mod lookup;
 mod origin;
@@ -34,23 +40,28 @@ mod request;
 mod routes;
 mod selection;
 mod server;
+mod shelf;
+#[cfg(test)]
+mod testing;
 mod viewer_request;
 mod viewer_response;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicU64},
+    path::PathBuf,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use arc_swap::ArcSwap;
+use http::HeaderValue;
+use tokio::runtime::Handle;
 use vodline_core::{Clock, Entropy, Origin};
 
-use self::{
-    cache::{Cache, Key},
-    lookup::Flight,
-};
+use self::{cache::Cache, disk::Disk, epoch::Epochs, invalidation::Forgotten, lookup::Flights};
 pub(crate) use self::{
     function::{CODE_BYTES_MAX, Function},
-    pattern::Pattern,
     routes::{Definitions, Distribution, Routes},
 };
 use crate::service::AccessLog;
@@ -60,11 +71,23 @@ pub(crate) struct Plane {
     clock: Arc<dyn Clock>,
     origin: Arc<dyn Origin>,
     access_log: Option<Arc<dyn AccessLog>>,
-    routes: RwLock<Arc<Routes>>,
+    routes: ArcSwap<Routes>,
+    epochs: Arc<Epochs>,
     cache: Cache,
-    flights: Mutex<HashMap<Key, Flight>>,
+    disk: Option<Disk>,
+    flights: Flights,
+    /// Where flights run: not on the threads that serve viewers.
+    background: OnceLock<Handle>,
     request_prefix: String,
     request_count: AtomicU64,
+}
+
+/// Where answers are kept, and how much of them.
+pub(crate) struct Tiers {
+    pub memory_bytes: u64,
+    pub disk_bytes: u64,
+    /// Of the disk tier's own.
+    pub directory: PathBuf,
 }
 
 impl Plane {
@@ -73,15 +96,25 @@ impl Plane {
         entropy: &dyn Entropy,
         origin: Arc<dyn Origin>,
         access_log: Option<Arc<dyn AccessLog>>,
-        cache_bytes: usize,
+        tiers: Tiers,
     ) -> Self {
+        let epochs = Arc::new(Epochs::default());
+        let disk = (tiers.disk_bytes > 0).then(|| Disk::open(tiers.directory, tiers.disk_bytes, epochs.clone()));
+        let disk = disk.transpose().unwrap_or_else(|error| {
+            // Viewers are served all the same, only not from there.
+            tracing::error!(error = %error, "the edge's cache on the disk cannot be opened");
+            None
+        });
         Self {
             clock,
             origin,
             access_log,
-            routes: RwLock::default(),
-            cache: Cache::new(cache_bytes),
-            flights: Mutex::default(),
+            routes: ArcSwap::default(),
+            cache: Cache::new(tiers.memory_bytes, epochs.clone()),
+            disk,
+            epochs,
+            flights: Flights::default(),
+            background: OnceLock::new(),
             request_prefix: entropy.hex(40),
             request_count: AtomicU64::new(0),
         }
@@ -89,15 +122,43 @@ impl Plane {
 
     /// Serves by these routes from now on.
     pub(crate) fn route(&self, routes: Routes) {
-        *self.routes.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routes);
+        self.routes.store(Arc::new(routes));
     }
 
-    fn routes(&self) -> Arc<Routes> {
-        self.routes.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Forgets a distribution's answers to these paths, in both tiers and on their way.
+    pub(crate) fn invalidate(&self, distribution: &str, paths: &[String]) {
+        let forgotten: Vec<Forgotten> = paths.iter().map(|path| Forgotten::new(path)).collect();
+        let matches = |key: &str| {
+            entry::subject(key).is_some_and(|(of, path)| {
+                of == distribution && forgotten.iter().any(|forgotten| forgotten.matches(path))
+            })
+        };
+        self.epochs.begin();
+        self.flights.forget(matches);
+        self.cache.remove_matching(matches);
+        if let Some(disk) = &self.disk {
+            disk.remove_matching(matches);
+        }
     }
 
-    /// Forgets a distribution's answers to matching paths.
-    pub(crate) fn invalidate(&self, distribution: &str, patterns: &[Pattern]) {
-        self.cache.invalidate(distribution, |path| patterns.iter().any(|pattern| pattern.matches(path)));
+    /// Waits until what is to be kept on the disk is there.
+    pub(crate) fn flush(&self) {
+        if let Some(disk) = &self.disk {
+            disk.flush();
+        }
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match self.background.get() {
+            Some(background) => background.spawn(work),
+            None => tokio::spawn(work),
+        };
+    }
+
+    /// The next request's id: a prefix of this process's, and a number.
+    fn next_id(&self) -> HeaderValue {
+        let count = self.request_count.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}{count:016x}", self.request_prefix);
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
     }
 }

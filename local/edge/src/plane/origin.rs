@@ -1,6 +1,6 @@
 //! What an origin is asked, and what its answer is worth.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{fs::File, io, net::IpAddr, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -9,16 +9,19 @@ use vodline_core::{OriginBody, OriginRequest};
 
 use super::{
     Plane, answer,
-    cache::Entry,
-    deliver::Found,
-    freshness, headers, refusal,
+    compression::Codings,
+    entry::{Content, Entry},
+    freshness::{self, Life},
+    headers, refusal,
     request::Asked,
     routes::{Distribution, OriginRoute, Route},
     selection::{self, Names},
 };
 
-/// What is larger stays in its file and is streamed.
-const MEMORY_OBJECT_BYTES_MAX: u64 = 32 << 20;
+/// What is larger stays in its file.
+pub(super) const MEMORY_OBJECT_BYTES_MAX: u64 = 32 << 20;
+/// What is larger goes out while it is still being read.
+const WHOLE_BYTES_MAX: u64 = 1 << 20;
 
 /// A request on its way to an origin, after behaviour and function.
 pub(super) struct Wanted {
@@ -33,8 +36,8 @@ pub(super) struct Wanted {
     pub limits: freshness::Limits,
     /// Whether answers are kept apart by cookies.
     pub cookies_in_key: bool,
-    /// Whether answers are compressed for those who can read that.
-    pub compress: bool,
+    /// How answers are compressed for those who can read that.
+    pub codings: Codings,
 }
 
 impl Wanted {
@@ -57,7 +60,7 @@ impl Wanted {
             viewer,
             limits: route.limits,
             cookies_in_key: route.key.cookies != Names::None,
-            compress: route.compress,
+            codings: route.codings,
         }
     }
 
@@ -67,67 +70,73 @@ impl Wanted {
     }
 }
 
-/// Asks the origin; gives its answer, and for how long it may be kept.
-pub(super) async fn fetch(plane: &Plane, wanted: &Wanted, stale: Option<&Entry>) -> (Found, SignedDuration) {
+/// What an origin answered.
+pub(super) struct Answered {
+    pub entry: Entry,
+    /// Where the content is, if that is a file.
+    pub file: Option<PathBuf>,
+    /// Whether it may be kept, and given to others than the one who asked.
+    pub shareable: bool,
+}
+
+impl Answered {
+    /// The edge's own word for an origin that failed it.
+    fn failure(status: StatusCode, ttl: SignedDuration, now: Timestamp) -> Self {
+        Self { entry: failure(status, ttl, now), file: None, shareable: ttl > SignedDuration::ZERO }
+    }
+}
+
+/// Asks the origin, with the validators of what is kept already.
+pub(super) async fn fetch(plane: &Plane, wanted: &Wanted, kept: Option<&Entry>) -> Answered {
     let origin = &wanted.distribution.origins[wanted.origin];
     if !origin.trusted {
         // A private bucket refuses who does not sign.
-        return (failure(StatusCode::FORBIDDEN, plane.clock.now(), SignedDuration::ZERO), SignedDuration::ZERO);
+        return Answered::failure(StatusCode::FORBIDDEN, SignedDuration::ZERO, plane.clock.now());
     }
-    let request = origin_request(wanted, origin, stale);
+    let request = origin_request(wanted, origin, kept);
     let response = tokio::time::timeout(origin.timeout, plane.origin.fetch(request)).await;
     let now = plane.clock.now();
     let Ok(mut response) = response else {
         let status = StatusCode::GATEWAY_TIMEOUT;
         let ttl = freshness::ttl(status, &HeaderMap::new(), wanted.limits, wanted.error_ttl(status), now);
-        return (failure(status, now, ttl), ttl);
+        return Answered::failure(status, ttl, now);
     };
     headers::remove_hop_by_hop(&mut response.headers);
     let declared_length = response.headers.remove(header::CONTENT_LENGTH);
     // A refreshed answer lives by the rules of the whole one.
     let status = if response.status == StatusCode::NOT_MODIFIED { StatusCode::OK } else { response.status };
     let ttl = freshness::ttl(status, &response.headers, wanted.limits, wanted.error_ttl(status), now);
-    if ttl > SignedDuration::ZERO && !wanted.cookies_in_key {
+    let shareable = ttl > SignedDuration::ZERO;
+    if shareable && !wanted.cookies_in_key {
         // A cookie is for one viewer; nobody else may be given it.
         response.headers.remove(header::SET_COOKIE);
     }
-    let entry = |headers: HeaderMap, body: Bytes| Entry {
-        status: response.status,
-        etag: headers.get(header::ETAG).cloned(),
-        last_modified: headers
-            .get(header::LAST_MODIFIED)
-            .and_then(|value| freshness::parse_http_date(value.to_str().ok()?)),
-        headers,
-        body,
-        gzip: None,
-        stored_at: now,
-        fresh_until: now.checked_add(ttl).unwrap_or(Timestamp::MAX),
-    };
-    let found = match response.body {
+    let (content, file) = match response.body {
         OriginBody::Bytes(body) => {
             if wanted.method == Method::HEAD
                 && let Some(length) = declared_length
             {
                 response.headers.insert(header::CONTENT_LENGTH, length);
             }
-            Found::Memory(Arc::new(entry(response.headers, body)))
+            (Content::Memory(body), None)
         }
-        OriginBody::File { path, size_bytes } if size_bytes > MEMORY_OBJECT_BYTES_MAX => {
-            Found::File(Arc::new(entry(response.headers, Bytes::new())), path, size_bytes)
-        }
-        OriginBody::File { path, size_bytes } => match read_file(path, size_bytes).await {
-            Ok(body) => Found::Memory(Arc::new(entry(response.headers, body))),
-            Err(error) => {
-                tracing::warn!(error = %error, "an origin's file cannot be read");
-                return (failure(StatusCode::BAD_GATEWAY, now, SignedDuration::ZERO), SignedDuration::ZERO);
+        OriginBody::File { path, size_bytes } => {
+            let opened = open(path.clone(), size_bytes);
+            match tokio::time::timeout(origin.timeout, opened).await.map_err(io::Error::from).flatten() {
+                Ok(content) => (content, Some(path)),
+                Err(error) => {
+                    tracing::warn!(error = %error, "an origin's file cannot be read");
+                    return Answered::failure(StatusCode::BAD_GATEWAY, SignedDuration::ZERO, now);
+                }
             }
-        },
+        }
     };
-    (found, ttl)
+    let life = Life::new(ttl, &response.headers, wanted.limits, now);
+    Answered { entry: Entry::new(response.status, response.headers, content, now, life), file, shareable }
 }
 
 /// The request as the origin gets it: the chosen headers, the origin's custom headers over them, and the edge's own.
-fn origin_request(wanted: &Wanted, origin: &OriginRoute, stale: Option<&Entry>) -> OriginRequest {
+fn origin_request(wanted: &Wanted, origin: &OriginRoute, kept: Option<&Entry>) -> OriginRequest {
     let mut headers = wanted.headers.clone();
     headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static("Amazon CloudFront"));
     headers.insert(header::VIA, wanted.distribution.via.clone());
@@ -140,11 +149,11 @@ fn origin_request(wanted: &Wanted, origin: &OriginRoute, stale: Option<&Entry>) 
     for (name, value) in &origin.headers {
         headers.insert(name.clone(), value.clone());
     }
-    if let Some(stale) = stale.filter(|stale| stale.status == StatusCode::OK) {
-        if let Some(etag) = &stale.etag {
+    if let Some(kept) = kept.filter(|kept| kept.status == StatusCode::OK) {
+        if let Some(etag) = &kept.etag {
             headers.insert(header::IF_NONE_MATCH, etag.clone());
         }
-        if let Some(modified) = stale.headers.get(header::LAST_MODIFIED) {
+        if let Some(modified) = kept.headers.get(header::LAST_MODIFIED) {
             headers.insert(header::IF_MODIFIED_SINCE, modified.clone());
         }
     }
@@ -158,35 +167,30 @@ fn origin_request(wanted: &Wanted, origin: &OriginRoute, stale: Option<&Entry>) 
     }
 }
 
-async fn read_file(path: PathBuf, size_bytes: u64) -> std::io::Result<Bytes> {
+/// A small file is read, a large one only opened.
+async fn open(path: PathBuf, size_bytes: u64) -> io::Result<Content> {
     answer::blocking(move || {
+        if size_bytes > WHOLE_BYTES_MAX {
+            return Ok(Content::File { file: Arc::new(File::open(path)?), size_bytes });
+        }
         let bytes = std::fs::read(path)?;
         if bytes.len() as u64 == size_bytes {
-            Ok(bytes.into())
+            Ok(Content::Memory(bytes.into()))
         } else {
-            Err(std::io::Error::other("the file has another size than the origin said"))
+            Err(io::Error::other("the file has another size than the origin said"))
         }
     })
     .await
 }
 
 /// The edge's own word for an origin that failed it.
-pub(super) fn failure(status: StatusCode, now: Timestamp, ttl: SignedDuration) -> Found {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+pub(super) fn failure(status: StatusCode, ttl: SignedDuration, now: Timestamp) -> Entry {
+    let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]);
     let words = match status {
         StatusCode::FORBIDDEN => "Access denied.",
         StatusCode::GATEWAY_TIMEOUT => "The origin did not answer in time.",
         _ => "The origin could not be reached.",
     };
-    Found::Memory(Arc::new(Entry {
-        status,
-        headers,
-        body: refusal::document(status, words),
-        gzip: None,
-        etag: None,
-        last_modified: None,
-        stored_at: now,
-        fresh_until: now.checked_add(ttl).unwrap_or(Timestamp::MAX),
-    }))
+    let content = Content::Memory(refusal::document(status, words));
+    Entry::new(status, headers, content, now, Life::fresh_for(ttl, now))
 }

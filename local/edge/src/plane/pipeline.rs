@@ -1,17 +1,19 @@
 //! The stages, in their order.
 
-use std::{net::IpAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
 use super::{
     Plane, access,
     answer::Body,
-    deliver, log, lookup,
-    origin::{self, Wanted},
+    deliver,
+    entry::Entry,
+    log, lookup,
+    origin::Wanted,
     refusal::Refusal,
     request::{Asked, Viewer},
     routes::{Distribution, Route},
@@ -26,14 +28,13 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Answers one request of a viewer's.
 pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, ip: IpAddr) -> Response<Body> {
     let (head, body) = request.into_parts();
-    let count = plane.request_count.fetch_add(1, Ordering::Relaxed);
-    let id = HeaderValue::try_from(format!("{}{count:016x}", plane.request_prefix));
     let viewer = Viewer {
         method: head.method,
+        version: head.version,
         uri: head.uri,
         headers: head.headers,
         ip,
-        id: id.unwrap_or(HeaderValue::from_static("none")),
+        id: plane.next_id(),
     };
     let response = respond(plane, &viewer, body).await;
     log::record(plane, &viewer, &response);
@@ -44,10 +45,14 @@ async fn respond(plane: &Arc<Plane>, viewer: &Viewer, body: Incoming) -> Respons
     if let Err(refusal) = access::check_form(viewer) {
         return refusal.into_response(viewer, None);
     }
-    let routes = plane.routes();
+    let routes = plane.routes.load_full();
     let Some(distribution) = routes.find(viewer.host()) else {
         return Refusal::new(StatusCode::FORBIDDEN, "There is no distribution.").into_response(viewer, None);
     };
+    if viewer.version == Version::HTTP_2 && !distribution.http2 {
+        let words = "This distribution is not configured for HTTP/2.";
+        return Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, words).into_response(viewer, Some(distribution));
+    }
     let route = distribution.route(viewer.path());
     match serve(plane, viewer, distribution, route, body).await {
         Ok(response) => response,
@@ -75,7 +80,7 @@ async fn serve(
         Method::OPTIONS => route.caches_options && route.limits.caches(),
         _ => false,
     };
-    let (found, outcome) = if caches {
+    let (entry, outcome) = if caches {
         // What is kept is the whole, whichever part this viewer wants.
         let method = if viewer.method == Method::HEAD { Method::GET } else { viewer.method.clone() };
         lookup::find(plane, distribution, route, &asked, method, viewer.ip).await
@@ -87,12 +92,10 @@ async fn serve(
         let policies = [&route.key, &route.forward];
         let mut wanted = Wanted::new(distribution, route, &asked, viewer.method.clone(), viewer.ip);
         wanted.headers = selection::origin_headers(&asked.headers, policies, sends_body);
-        let found = origin::fetch(plane, &wanted, None).await.0;
-        let outcome = deliver::outcome_of(&found);
-        (found, outcome)
+        lookup::pass(plane, &wanted).await
     };
-    let (found, status) = error_page(plane, distribution, viewer, found).await;
-    deliver::deliver(plane, viewer, distribution, route, found, status, outcome).await
+    let (entry, status) = error_page(plane, distribution, viewer, entry).await;
+    Ok(deliver::deliver(plane, viewer, distribution, route, &entry, status, outcome))
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {
@@ -110,19 +113,19 @@ async fn error_page(
     plane: &Arc<Plane>,
     distribution: &Arc<Distribution>,
     viewer: &Viewer,
-    found: deliver::Found,
-) -> (deliver::Found, StatusCode) {
-    let status = found.entry().status;
+    entry: Arc<Entry>,
+) -> (Arc<Entry>, StatusCode) {
+    let status = entry.status;
     let Some((path, page_status)) = distribution.error(status).and_then(|error| error.page.as_ref()) else {
-        return (found, status);
+        return (entry, status);
     };
     let route = distribution.route(path);
     let asked = Asked::page(path, route.origin);
     let page = if route.limits.caches() {
         lookup::find(plane, distribution, route, &asked, Method::GET, viewer.ip).await.0
     } else {
-        origin::fetch(plane, &Wanted::new(distribution, route, &asked, Method::GET, viewer.ip), None).await.0
+        lookup::pass(plane, &Wanted::new(distribution, route, &asked, Method::GET, viewer.ip)).await.0
     };
     // A page that fails itself is not shown; the first error is.
-    if page.entry().status == StatusCode::OK { (page, *page_status) } else { (found, status) }
+    if page.status == StatusCode::OK { (page, *page_status) } else { (entry, status) }
 }

@@ -5,8 +5,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use super::{
     answer::{self, Body},
-    deliver::Outcome,
-    request::Viewer,
+    request::{Outcome, Viewer},
     routes::Distribution,
     viewer_response,
 };

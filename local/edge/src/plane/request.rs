@@ -3,11 +3,36 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+
+/// How an answer came about; `x-cache` says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Hit,
+    Miss,
+    RefreshHit,
+    Error,
+    FunctionGenerated,
+    FunctionFailed,
+}
+
+impl Outcome {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "Hit from cloudfront",
+            Self::Miss => "Miss from cloudfront",
+            Self::RefreshHit => "RefreshHit from cloudfront",
+            Self::Error => "Error from cloudfront",
+            Self::FunctionGenerated => "FunctionGeneratedResponse from cloudfront",
+            Self::FunctionFailed => "FunctionExecutionError from cloudfront",
+        }
+    }
+}
 
 /// A request as the viewer sent it; its body is still to be read.
 pub(super) struct Viewer {
     pub method: Method,
+    pub version: Version,
     pub uri: Uri,
     pub headers: HeaderMap,
     pub ip: IpAddr,

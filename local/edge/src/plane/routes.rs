@@ -7,7 +7,10 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use jiff::SignedDuration;
 use vodline_core::AwsError;
 
-use super::{freshness::Limits, function::Function, headers::HeadersPlan, pattern::Pattern, selection::Selection};
+use super::{
+    compression::Codings, freshness::Limits, function::Function, headers::HeadersPlan, pattern::Pattern,
+    selection::Selection,
+};
 use crate::{
     managed,
     model::{
@@ -46,6 +49,8 @@ pub(crate) struct Distribution {
     errors: HashMap<u16, ErrorRoute>,
     /// What `Via` says.
     pub via: HeaderValue,
+    /// Whether viewers may speak HTTP/2.
+    pub http2: bool,
 }
 
 #[derive(Debug)]
@@ -70,8 +75,8 @@ pub(crate) struct Route {
     pub forward: Selection,
     pub function: Option<Arc<Function>>,
     pub headers: Option<Arc<HeadersPlan>>,
-    /// Whether answers are compressed.
-    pub compress: bool,
+    /// In which forms answers are kept beside the plain one.
+    pub codings: Codings,
 }
 
 /// What to answer for an origin's error.
@@ -143,6 +148,7 @@ impl Distribution {
             errors: config.custom_error_responses.iter().map(error_route).collect::<Result<_, _>>()?,
             via: HeaderValue::try_from(format!("1.1 {} (CloudFront)", domain_name.to_ascii_lowercase()))
                 .map_err(|_| invalid_argument("the domain name cannot be in a header"))?,
+            http2: !matches!(config.http_version.as_str(), "http1.1" | "http3"),
             origin_ids,
         })
     }
@@ -280,7 +286,7 @@ impl Route {
                 format!("One or more of your origins or origin groups do not exist: {}", behavior.target_origin_id),
             )
         })?;
-        let (key, limits, gzip) = cache_plan(&behavior.cache_policy_id, definitions)?;
+        let (key, limits, codings) = cache_plan(&behavior.cache_policy_id, definitions)?;
         Ok(Self {
             methods: methods(&behavior.allowed_methods)?,
             caches_options: cached_options(behavior)?,
@@ -290,7 +296,7 @@ impl Route {
             forward: forward_plan(&behavior.origin_request_policy_id, definitions)?,
             function: function(behavior, definitions)?,
             headers: headers_plan(&behavior.response_headers_policy_id, definitions)?,
-            compress: behavior.compress && gzip,
+            codings: if behavior.compress { codings } else { Codings::default() },
         })
     }
 }
@@ -317,8 +323,8 @@ fn cached_options(behavior: &Behavior) -> Result<bool, AwsError> {
     }
 }
 
-/// What counts for the key, how long answers are kept, and whether gzip is allowed.
-fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits, bool), AwsError> {
+/// What counts for the key, how long answers are kept, and how they may be compressed.
+fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits, Codings), AwsError> {
     if id.is_empty() {
         return Err(AwsError::unsupported_field(
             "cloudfront",
@@ -340,7 +346,9 @@ fn cache_plan(id: &str, definitions: &Definitions) -> Result<(Selection, Limits,
     if min < SignedDuration::ZERO || default < min || max < default {
         return Err(invalid_argument(format!("the cache policy {id} does not have MinTTL <= DefaultTTL <= MaxTTL")));
     }
-    Ok((selection, Limits { min, default, max }, parameters.enable_accept_encoding_gzip))
+    let codings =
+        Codings { gzip: parameters.enable_accept_encoding_gzip, brotli: parameters.enable_accept_encoding_brotli };
+    Ok((selection, Limits { min, default, max }, codings))
 }
 
 fn forward_plan(id: &str, definitions: &Definitions) -> Result<Selection, AwsError> {

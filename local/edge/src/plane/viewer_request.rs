@@ -7,11 +7,10 @@ use http::{HeaderMap, Method, Response, StatusCode, header};
 
 use super::{
     answer::{self, Body},
-    deliver::Outcome,
     function::{self, Call, Verdict},
     headers,
     refusal::Refusal,
-    request::{Asked, Viewer},
+    request::{Asked, Outcome, Viewer},
     routes::{Distribution, Route},
     viewer_response,
 };

@@ -2,7 +2,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{deliver::Outcome, headers::HeadersPlan, request::Viewer, routes::Distribution};
+use super::{
+    headers::HeadersPlan,
+    request::{Outcome, Viewer},
+    routes::Distribution,
+};
 
 pub(super) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const X_AMZ_CF_ID: HeaderName = HeaderName::from_static("x-amz-cf-id");

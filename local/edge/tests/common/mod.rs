@@ -175,6 +175,7 @@ fn open(directory: &std::path::Path, origin: &Arc<FakeOrigin>, clock: &Arc<Manua
         origin: origin.clone(),
         access_log: None,
         cache_bytes: 64 << 20,
+        disk_cache_bytes: 256 << 20,
     })
     .unwrap()
 }
