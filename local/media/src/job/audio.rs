@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::neutral::{Disabled, Exactly, Nothing};
+use super::{
+    LanguageCode,
+    neutral::{Disabled, Exactly, Nothing},
+};
 
 /// `audioDescriptions[n]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -14,18 +17,46 @@ pub(crate) struct AudioDescription {
     pub(crate) audio_source_name: Option<String>,
     /// Loudness.
     pub(crate) audio_normalization_settings: Option<AudioNormalization>,
+    /// Such as `ENG`, when the source does not say, or instead of what it says.
+    pub(crate) language_code: Option<LanguageCode>,
+    /// As `languageCode`, and in its stead.
+    pub(crate) custom_language_code: Option<LanguageCode>,
+    #[serde(default)]
+    pub(crate) language_code_control: LanguageCodeControl,
+    /// What players show viewers.
+    pub(crate) stream_name: Option<String>,
     #[serde(rename = "audioType")]
     _audio_type: Option<Exactly<0>>,
     #[serde(rename = "audioTypeControl")]
     _audio_type_control: Option<FollowInput>,
-    #[serde(rename = "languageCodeControl")]
-    _language_code_control: Option<FollowInput>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum FollowInput {
     FollowInput,
+}
+
+impl AudioDescription {
+    /// The language of the sound, given the source's.
+    pub(crate) fn language(&self, source: Option<&str>) -> Option<String> {
+        let configured = self.custom_language_code.as_ref().or(self.language_code.as_ref());
+        let configured = configured.map(|code| code.0.as_str());
+        let chosen = match self.language_code_control {
+            LanguageCodeControl::FollowInput => source.or(configured),
+            LanguageCodeControl::UseConfigured => configured,
+        };
+        chosen.map(str::to_owned)
+    }
+}
+
+/// Which language code wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum LanguageCodeControl {
+    #[default]
+    FollowInput,
+    UseConfigured,
 }
 
 /// `codecSettings` of an audio.

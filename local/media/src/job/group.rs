@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    AudioDescription, Destination, VideoCodec, VideoDescription,
-    neutral::{Disabled, Enabled, Exactly, Excluded, NoItems, Nothing, Segmented},
+    Container, Destination, Output, VideoCodec,
+    neutral::{Disabled, Exactly, Excluded, NoItems, Nothing},
 };
 
 /// One group of outputs.
@@ -31,6 +31,7 @@ impl OutputGroup {
             GroupType::Hls => settings.hls_group_settings.as_ref().map(OutputGroupKind::Hls),
             GroupType::File => settings.file_group_settings.as_ref().map(OutputGroupKind::File),
             GroupType::Dash => settings.dash_iso_group_settings.as_ref().map(OutputGroupKind::Dash),
+            GroupType::Cmaf => settings.cmaf_group_settings.as_ref().map(OutputGroupKind::Cmaf),
         }
     }
 }
@@ -41,6 +42,7 @@ pub(crate) enum OutputGroupKind<'a> {
     Hls(&'a HlsGroup),
     File(&'a FileGroup),
     Dash(&'a DashGroup),
+    Cmaf(&'a CmafGroup),
 }
 
 impl OutputGroupKind<'_> {
@@ -49,6 +51,7 @@ impl OutputGroupKind<'_> {
             Self::Hls(group) => &group.destination,
             Self::File(group) => &group.destination,
             Self::Dash(group) => &group.destination,
+            Self::Cmaf(group) => &group.destination,
         }
     }
 
@@ -57,19 +60,41 @@ impl OutputGroupKind<'_> {
         match self {
             Self::Hls(group) => Some(group.segment_length),
             Self::Dash(group) => Some(group.segment_length),
+            Self::Cmaf(group) => Some(group.segment_length),
             Self::File(_) => None,
         }
     }
 
-    /// The container its outputs must have.
-    pub(crate) fn container(&self, output: &Output) -> Container {
+    /// Whether segments must have that length exactly.
+    pub(crate) fn exact_segments(&self) -> bool {
+        let control = match self {
+            Self::Hls(group) => group.segment_length_control,
+            Self::Dash(group) => group.segment_length_control,
+            Self::Cmaf(group) => group.segment_length_control,
+            Self::File(_) => return false,
+        };
+        control == SegmentLengthControl::Exact
+    }
+
+    /// Whole seconds; `None` where the job does not say or there are none.
+    pub(crate) fn fragment_seconds(&self) -> Option<u32> {
+        match self {
+            Self::Dash(group) => group.fragment_length,
+            Self::Cmaf(group) => group.fragment_length,
+            Self::Hls(_) | Self::File(_) => None,
+        }
+    }
+
+    /// The containers that the output may have here.
+    pub(crate) fn containers(&self, output: &Output) -> &'static [Container] {
         let capture =
             output.video_description.as_ref().is_some_and(|v| v.codec_settings.codec == VideoCodec::FrameCapture);
         match self {
-            Self::Hls(_) => Container::M3u8,
-            Self::Dash(_) => Container::Mpd,
-            Self::File(_) if capture => Container::Raw,
-            Self::File(_) => Container::Mp4,
+            Self::Hls(_) => &[Container::M3u8],
+            Self::Dash(_) => &[Container::Mpd],
+            Self::Cmaf(_) => &[Container::Cmfc],
+            Self::File(_) if capture => &[Container::Raw],
+            Self::File(_) => &[Container::Mp4],
         }
     }
 }
@@ -83,6 +108,7 @@ pub(crate) struct OutputGroupSettings {
     pub(crate) hls_group_settings: Option<HlsGroup>,
     pub(crate) file_group_settings: Option<FileGroup>,
     pub(crate) dash_iso_group_settings: Option<DashGroup>,
+    pub(crate) cmaf_group_settings: Option<CmafGroup>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -93,6 +119,8 @@ pub(crate) enum GroupType {
     File,
     #[serde(rename = "DASH_ISO_GROUP_SETTINGS")]
     Dash,
+    #[serde(rename = "CMAF_GROUP_SETTINGS")]
+    Cmaf,
 }
 
 /// `hlsGroupSettings`.
@@ -119,14 +147,14 @@ pub(crate) struct HlsGroup {
     _min_segment_length: Option<Exactly<0>>,
     #[serde(rename = "minFinalSegmentLength")]
     _min_final_segment_length: Option<Exactly<0>>,
-    #[serde(rename = "segmentControl")]
-    _segment_control: Option<Segmented>,
+    #[serde(default)]
+    pub(crate) segment_control: SegmentControl,
+    #[serde(default)]
+    pub(crate) client_cache: ClientCache,
     #[serde(rename = "directoryStructure")]
     _directory_structure: Option<SingleDirectory>,
     #[serde(rename = "manifestCompression")]
     _manifest_compression: Option<Nothing>,
-    #[serde(rename = "clientCache")]
-    _client_cache: Option<Enabled>,
     #[serde(rename = "programDateTime")]
     _program_date_time: Option<Excluded>,
     #[serde(rename = "programDateTimePeriod")]
@@ -143,6 +171,8 @@ pub(crate) struct HlsGroup {
     _image_based_trick_play: Option<Nothing>,
     #[serde(rename = "captionLanguageSetting")]
     _caption_language_setting: Option<Omit>,
+    #[serde(rename = "audioOnlyHeader")]
+    _audio_only_header: Option<super::neutral::Included>,
     #[serde(rename = "adMarkers")]
     _ad_markers: Option<NoItems>,
     #[serde(rename = "additionalManifests")]
@@ -177,6 +207,24 @@ pub(crate) enum SegmentLengthControl {
     #[default]
     Exact,
     GopMultiple,
+}
+
+/// Whether each segment is a file, or a range of bytes of one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum SegmentControl {
+    #[default]
+    SegmentedFiles,
+    SingleFile,
+}
+
+/// Whether playlists may be cached, as the obsolete `EXT-X-ALLOW-CACHE` says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ClientCache {
+    #[default]
+    Enabled,
+    Disabled,
 }
 
 /// How `EXTINF` is written.
@@ -243,8 +291,7 @@ pub(crate) struct DashGroup {
     #[serde(default)]
     pub(crate) segment_length_control: SegmentLengthControl,
     /// Whole seconds; must equal the segment length, since the home writes one fragment a segment.
-    #[serde(default = "dash_fragment_length")]
-    pub(crate) fragment_length: u32,
+    pub(crate) fragment_length: Option<u32>,
     /// Milliseconds; `@minBufferTime`.
     pub(crate) min_buffer_time: Option<u32>,
     #[serde(default)]
@@ -253,8 +300,8 @@ pub(crate) struct DashGroup {
     pub(crate) video_composition_offsets: CompositionOffsets,
     #[serde(rename = "minFinalSegmentLength")]
     _min_final_segment_length: Option<Exactly<0>>,
-    #[serde(rename = "segmentControl")]
-    _segment_control: Option<Segmented>,
+    #[serde(default)]
+    pub(crate) segment_control: SegmentControl,
     #[serde(rename = "hbbtvCompliance")]
     _hbbtv_compliance: Option<Nothing>,
     #[serde(rename = "mpdProfile")]
@@ -279,9 +326,61 @@ fn dash_segment_length() -> u32 {
     30
 }
 
-/// Source: as above (DASH `fragmentLength`).
-fn dash_fragment_length() -> u32 {
-    2
+/// `cmafGroupSettings`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CmafGroup {
+    pub(crate) destination: Destination,
+    /// Whole seconds.
+    #[serde(default = "hls_segment_length")]
+    pub(crate) segment_length: u32,
+    #[serde(default)]
+    pub(crate) segment_length_control: SegmentLengthControl,
+    #[serde(default)]
+    pub(crate) segment_control: SegmentControl,
+    /// Whole seconds; must equal the segment length, since the home writes one fragment a segment.
+    pub(crate) fragment_length: Option<u32>,
+    #[serde(default = "enabled")]
+    pub(crate) write_hls_manifest: super::Toggle,
+    #[serde(default = "enabled")]
+    pub(crate) write_dash_manifest: super::Toggle,
+    #[serde(default)]
+    pub(crate) manifest_duration_format: DurationFormat,
+    #[serde(default)]
+    pub(crate) codec_specification: CodecSpecification,
+    #[serde(default)]
+    pub(crate) stream_inf_resolution: StreamInfResolution,
+    #[serde(default)]
+    pub(crate) target_duration_compatibility_mode: TargetDurationMode,
+    #[serde(default)]
+    pub(crate) client_cache: ClientCache,
+    /// Milliseconds; `@minBufferTime`.
+    pub(crate) min_buffer_time: Option<u32>,
+    #[serde(default)]
+    pub(crate) mpd_manifest_bandwidth_type: BandwidthType,
+    #[serde(default)]
+    pub(crate) video_composition_offsets: CompositionOffsets,
+    #[serde(rename = "minFinalSegmentLength")]
+    _min_final_segment_length: Option<Exactly<0>>,
+    #[serde(rename = "mpdProfile")]
+    _mpd_profile: Option<MainProfile>,
+    #[serde(rename = "imageBasedTrickPlay")]
+    _image_based_trick_play: Option<Nothing>,
+    #[serde(rename = "ptsOffsetHandlingForBFrames")]
+    _pts_offset_handling_for_b_frames: Option<ZeroBasedPts>,
+    // Both values are satisfied: every Representation carries its exact SegmentTimeline.
+    #[serde(rename = "writeSegmentTimelineInRepresentation")]
+    _write_segment_timeline_in_representation: Option<super::Toggle>,
+    #[serde(rename = "dashManifestStyle")]
+    _dash_manifest_style: Option<Basic>,
+    #[serde(rename = "manifestCompression")]
+    _manifest_compression: Option<Nothing>,
+    #[serde(rename = "additionalManifests")]
+    _additional_manifests: Option<NoItems>,
+}
+
+fn enabled() -> super::Toggle {
+    super::Toggle::Enabled
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -324,154 +423,4 @@ pub(crate) enum CompositionOffsets {
     #[default]
     Unsigned,
     Signed,
-}
-
-/// One output.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Output {
-    /// What is added to the group's base name.
-    #[serde(default)]
-    pub(crate) name_modifier: String,
-    pub(crate) container_settings: ContainerSettings,
-    /// None means: no picture in this output.
-    pub(crate) video_description: Option<VideoDescription>,
-    /// Empty means: no sound in this output.
-    #[serde(default)]
-    pub(crate) audio_descriptions: Vec<AudioDescription>,
-    /// Settings that depend on the group's packaging.
-    #[serde(default)]
-    pub(crate) output_settings: OutputSettings,
-    /// The file's extension, without the dot, for file groups.
-    pub(crate) extension: Option<String>,
-    #[serde(rename = "captionDescriptions")]
-    _caption_descriptions: Option<NoItems>,
-}
-
-/// `outputSettings`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct OutputSettings {
-    #[serde(default)]
-    pub(crate) hls_settings: HlsOutput,
-}
-
-/// `hlsSettings`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct HlsOutput {
-    /// What is added to the names of segments.
-    #[serde(default)]
-    pub(crate) segment_modifier: String,
-    #[serde(rename = "iFrameOnlyManifest")]
-    _i_frame_only_manifest: Option<Excluded>,
-}
-
-/// `containerSettings`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct ContainerSettings {
-    pub(crate) container: Container,
-    #[serde(rename = "m3u8Settings")]
-    _m3u8_settings: Option<M3u8Settings>,
-    #[serde(default)]
-    pub(crate) mp4_settings: Mp4Settings,
-    #[serde(rename = "mpdSettings")]
-    _mpd_settings: Option<MpdSettings>,
-}
-
-/// The containers the home has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Container {
-    #[serde(rename = "M3U8")]
-    M3u8,
-    #[serde(rename = "MP4")]
-    Mp4,
-    Mpd,
-    Raw,
-}
-
-/// `m3u8Settings`: MPEG-TS as ffmpeg muxes it; PIDs cannot be chosen.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct M3u8Settings {
-    #[serde(rename = "audioDuration")]
-    _audio_duration: Option<CodecDuration>,
-    #[serde(rename = "nielsenId3")]
-    _nielsen_id3: Option<Nothing>,
-    #[serde(rename = "scte35Source")]
-    _scte35_source: Option<Nothing>,
-    #[serde(rename = "timedMetadata")]
-    _timed_metadata: Option<Nothing>,
-    #[serde(rename = "pcrControl")]
-    _pcr_control: Option<PcrControl>,
-    #[serde(rename = "programNumber")]
-    _program_number: Option<Exactly<1>>,
-    #[serde(rename = "patInterval")]
-    _pat_interval: Option<Exactly<0>>,
-    #[serde(rename = "pmtInterval")]
-    _pmt_interval: Option<Exactly<0>>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum PcrControl {
-    PcrEveryPesPacket,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum CodecDuration {
-    #[default]
-    DefaultCodecDuration,
-}
-
-/// `mp4Settings`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Mp4Settings {
-    #[serde(default)]
-    pub(crate) moov_placement: MoovPlacement,
-    #[serde(rename = "audioDuration")]
-    _audio_duration: Option<CodecDuration>,
-    #[serde(rename = "cslgAtom")]
-    _cslg_atom: Option<Excluded>,
-    #[serde(rename = "cttsVersion")]
-    _ctts_version: Option<Exactly<0>>,
-    #[serde(rename = "freeSpaceBox")]
-    _free_space_box: Option<Excluded>,
-}
-
-/// Where an MP4's index is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum MoovPlacement {
-    /// In front.
-    #[default]
-    ProgressiveDownload,
-    /// At the end.
-    Normal,
-}
-
-/// `mpdSettings`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct MpdSettings {
-    #[serde(rename = "captionContainerType")]
-    _caption_container_type: Option<Raw>,
-    #[serde(rename = "scte35Esam")]
-    _scte35_esam: Option<Nothing>,
-    #[serde(rename = "scte35Source")]
-    _scte35_source: Option<Nothing>,
-    #[serde(rename = "audioDuration")]
-    _audio_duration: Option<CodecDuration>,
-    #[serde(rename = "accessibilityCaptionHints")]
-    _accessibility_caption_hints: Option<super::neutral::Included>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Raw {
-    Raw,
 }

@@ -6,26 +6,31 @@
 //! `settings`.
 
 mod audio;
+mod container;
 mod decode;
 mod group;
 mod input;
+mod language;
 mod location;
 mod neutral;
+mod output;
 mod validate;
 mod video;
 
 pub(crate) use audio::{
     AacCodingMode, AudioDescription, AudioNormalization, NormalizationAlgorithm, NormalizationControl,
 };
+pub(crate) use container::{AudioTrackType, Container, ContainerSettings, DescriptiveVideo, MoovPlacement};
 pub(crate) use decode::{Refusal, decode, decode_settings};
 pub(crate) use group::{
-    BandwidthType, CodecSpecification, CompositionOffsets, Container, DashGroup, DurationFormat, HlsGroup,
-    HlsOutputSelection, MoovPlacement, Output, OutputGroup, OutputGroupKind, SegmentLengthControl, StreamInfResolution,
-    TargetDurationMode,
+    BandwidthType, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup, DurationFormat, HlsGroup,
+    HlsOutputSelection, OutputGroup, OutputGroupKind, SegmentControl, StreamInfResolution, TargetDurationMode,
 };
 pub(crate) use input::{Input, Rotate};
+pub(crate) use language::LanguageCode;
 pub(crate) use location::{Destination, ObjectLocation};
 pub(crate) use neutral::Toggle;
+pub(crate) use output::{Output, Rendition};
 pub(crate) use video::{
     AdaptiveQuantization, CodecProfile, DynamicSubGop, EntropyCoding, FrameCapture, FramerateControl, GopUnits, H264,
     InsertableImage, ParControl, RateControl, ScalingBehavior, SceneChange, TuningLevel, VideoCodec, VideoDescription,

@@ -91,13 +91,6 @@ pub(crate) enum ZeroBased {
     ZeroBased,
 }
 
-/// `SEGMENTED_FILES`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Segmented {
-    SegmentedFiles,
-}
-
 /// `timecodeConfig`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -2,8 +2,7 @@
 
 use super::{
     Container, FramerateControl, GopUnits, H264, Input, JobSettings, Output, OutputGroup, OutputGroupKind, ParControl,
-    RateControl, Refusal, SegmentLengthControl, VideoCodec, VideoDescription, group::GroupType,
-    input::DefaultSelection,
+    RateControl, Refusal, VideoCodec, VideoDescription, group::GroupType, input::DefaultSelection,
 };
 
 /// Pixels. Source: <https://docs.aws.amazon.com/mediaconvert/latest/apireference/jobs.html> (`width`, `height`).
@@ -59,6 +58,7 @@ fn validate_group(
         GroupType::Hls => "hlsGroupSettings",
         GroupType::File => "fileGroupSettings",
         GroupType::Dash => "dashIsoGroupSettings",
+        GroupType::Cmaf => "cmafGroupSettings",
     };
     let settings_path = format!("{path}/outputGroupSettings");
     let Some(kind) = group.kind() else {
@@ -71,8 +71,8 @@ fn validate_group(
     if kind.segment_seconds() == Some(0) {
         return Err(Refusal::new(format!("{settings_path}/{name}/segmentLength"), "Should be at least 1"));
     }
-    if let OutputGroupKind::Dash(dash) = kind
-        && dash.fragment_length != dash.segment_length
+    if let Some(fragment) = kind.fragment_seconds()
+        && Some(fragment) != kind.segment_seconds()
     {
         let reason = "the local home writes one fragment per segment, so fragmentLength must equal segmentLength";
         return Err(Refusal::new(format!("{settings_path}/{name}/fragmentLength"), reason));
@@ -97,6 +97,25 @@ fn validate_group(
         }
         files.push(file);
     }
+    validate_renditions(path, group, kind)
+}
+
+/// The audio groups that pictures name must be there.
+fn validate_renditions(path: &str, group: &OutputGroup, kind: OutputGroupKind<'_>) -> Result<(), Refusal> {
+    let setting = match kind {
+        OutputGroupKind::Hls(_) => "outputSettings/hlsSettings/audioRenditionSets",
+        OutputGroupKind::Cmaf(_) => "containerSettings/cmfcSettings/audioRenditionSets",
+        OutputGroupKind::Dash(_) | OutputGroupKind::File(_) => return Ok(()),
+    };
+    let sounds = group.outputs.iter().filter(|output| output.is_audio_only());
+    let groups: Vec<_> = sounds.map(|output| output.rendition(kind).audio_group).collect();
+    for (index, output) in group.outputs.iter().enumerate() {
+        let unknown = output.rendition(kind).audio_sets.into_iter().flatten().find(|set| !groups.contains(set));
+        if let Some(set) = unknown {
+            let path = format!("{path}/outputs/{index}/{setting}");
+            return Err(Refusal::new(path, format!("no output of the group has the audio group ID {set}")));
+        }
+    }
     Ok(())
 }
 
@@ -107,22 +126,19 @@ fn validate_output(path: &str, output: &Output, kind: OutputGroupKind<'_>, input
         &output.output_settings.hls_settings.segment_modifier,
     )?;
     let container = output.container_settings.container;
-    let expected = kind.container(output);
-    if container != expected {
-        let name = match expected {
-            Container::M3u8 => "M3U8",
-            Container::Mp4 => "MP4",
-            Container::Mpd => "MPD",
-            Container::Raw => "RAW",
-        };
+    let allowed = kind.containers(output);
+    if !allowed.contains(&container) {
+        let names: Vec<_> = allowed.iter().map(|container| container.name()).collect();
         let path = format!("{path}/containerSettings/container");
-        return Err(Refusal::new(path, format!("Should be equal to one of the allowed values: [{name}]")));
+        let reason = format!("Should be equal to one of the allowed values: [{}]", names.join(", "));
+        return Err(Refusal::new(path, reason));
     }
     if output.video_description.is_none() && output.audio_descriptions.is_empty() {
         return Err(Refusal::new(path, "Should have a videoDescription or audioDescriptions"));
     }
-    if container == Container::Mpd && output.video_description.is_some() && !output.audio_descriptions.is_empty() {
-        let reason = "an output of a DASH ISO group holds either video or audio";
+    let apart = matches!(container, Container::Mpd | Container::Cmfc);
+    if apart && output.video_description.is_some() && !output.audio_descriptions.is_empty() {
+        let reason = "an output of a DASH ISO or CMAF group holds either video or audio";
         return Err(Refusal::new(format!("{path}/audioDescriptions"), reason));
     }
     if output.audio_descriptions.len() > 1 {
@@ -272,12 +288,9 @@ fn validate_gop(path: &str, h264: &H264, kind: OutputGroupKind<'_>) -> Result<()
     if !(size.is_finite() && size > 0.0 && size <= 100_000.0) {
         return Err(Refusal::new(format!("{path}/gopSize"), "Should be more than 0"));
     }
-    let exact = match kind {
-        OutputGroupKind::Hls(hls) => hls.segment_length_control == SegmentLengthControl::Exact,
-        OutputGroupKind::Dash(dash) => dash.segment_length_control == SegmentLengthControl::Exact,
-        OutputGroupKind::File(_) => false,
-    };
-    if let (true, GopUnits::Seconds, Some(segment)) = (exact, h264.gop_size_units, kind.segment_seconds()) {
+    if let (true, GopUnits::Seconds, Some(segment)) =
+        (kind.exact_segments(), h264.gop_size_units, kind.segment_seconds())
+    {
         let gops = f64::from(segment) / size;
         if (gops - gops.round()).abs() > 1e-6 || gops.round() < 1.0 {
             let reason = "must divide segmentLength, or segmentLengthControl must be GOP_MULTIPLE, in the local home";

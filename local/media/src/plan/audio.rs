@@ -2,10 +2,13 @@
 
 use crate::{
     job::{AacCodingMode, AudioDescription, AudioNormalization, Input, NormalizationAlgorithm, NormalizationControl},
-    source::SourceFacts,
+    source::{SourceFacts, Track},
 };
 
 use super::{PlanError, PlannedAudio};
+
+/// What ffmpeg's AAC encoder needs to get going: one frame.
+const AAC_DELAY_SAMPLES: u32 = 1024;
 
 /// A distinct encode; outputs that ask for equal ones share it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +27,7 @@ impl AudioEncode {
         input: &Input,
         facts: &SourceFacts,
     ) -> Result<Option<Self>, PlanError> {
-        let Some(stream) = stream(description, input, facts)? else { return Ok(None) };
+        let Some(track) = track(description, input, facts)? else { return Ok(None) };
         let aac = &description.codec_settings.aac_settings;
         let (layout, channels) = match aac.coding_mode {
             AacCodingMode::Mono => ("mono", 1),
@@ -36,23 +39,36 @@ impl AudioEncode {
         filters.extend(description.audio_normalization_settings.and_then(loudness_filter));
         filters.push(format!("aformat=sample_rates={}", aac.sample_rate));
         let bitrate = aac.bitrate.unwrap_or_default();
-        Ok(Some(Self { stream, filters, planned: PlannedAudio { bitrate, sample_rate: aac.sample_rate, channels } }))
+        let planned = PlannedAudio {
+            codecs: "mp4a.40.2",
+            language: description.language(track.language.as_deref()),
+            name: description.stream_name.clone(),
+            bitrate,
+            sample_rate: aac.sample_rate,
+            channels,
+            delay_samples: AAC_DELAY_SAMPLES,
+        };
+        Ok(Some(Self { stream: track.stream, filters, planned }))
     }
 }
 
-fn stream(description: &AudioDescription, input: &Input, facts: &SourceFacts) -> Result<Option<usize>, PlanError> {
+fn track<'f>(
+    description: &AudioDescription,
+    input: &Input,
+    facts: &'f SourceFacts,
+) -> Result<Option<&'f Track>, PlanError> {
     let selector = match &description.audio_source_name {
         Some(name) => input.audio_selectors.get(name),
         None => input.default_audio_selector(),
     };
-    let streams: Vec<_> = facts.audio().map(|(track, _)| track.stream).collect();
-    if streams.is_empty() {
+    let tracks: Vec<_> = facts.audio().map(|(track, _)| track).collect();
+    if tracks.is_empty() {
         return Ok(None);
     }
     let wanted = selector.and_then(|selector| selector.tracks.first().copied()).unwrap_or(1);
-    match streams.get((wanted as usize).saturating_sub(1)) {
-        Some(stream) => Ok(Some(*stream)),
-        None => Err(PlanError::Track { wanted, available: streams.len() }),
+    match tracks.get((wanted as usize).saturating_sub(1)) {
+        Some(track) => Ok(Some(track)),
+        None => Err(PlanError::Track { wanted, available: tracks.len() }),
     }
 }
 

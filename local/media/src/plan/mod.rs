@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(crate) use picture::Raster;
-pub(crate) use transcode::BLACK_FILE;
+pub(crate) use transcode::{BLACK_FILE, SEPARATE_STREAMS_OFFSET_SECONDS};
 
 /// The source's name in the scratch directory.
 pub(crate) const SOURCE_FILE: &str = "source";
@@ -81,13 +81,21 @@ pub(crate) struct PlannedVideo {
 }
 
 /// A sound that will be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedAudio {
+    /// Its name in `CODECS`.
+    pub(crate) codecs: &'static str,
+    /// Three letters of ISO 639, small.
+    pub(crate) language: Option<String>,
+    /// What players show viewers.
+    pub(crate) name: Option<String>,
     /// Bits per second.
     pub(crate) bitrate: u32,
     /// Hertz.
     pub(crate) sample_rate: u32,
     pub(crate) channels: u32,
+    /// Samples that the encoder puts in front of the sound.
+    pub(crate) delay_samples: u32,
 }
 
 /// Why no plan fits this source.

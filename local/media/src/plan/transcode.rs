@@ -62,7 +62,7 @@ impl<'a> Transcode<'a> {
         if video.is_none() && audio.is_none() {
             return Ok(None);
         }
-        let (muxer, file) = muxer(kind, output, directory);
+        let (muxer, file) = muxer(group, kind, output, directory);
         self.sinks.push(Sink { video, audio, muxer, file });
         Ok(Some(PlannedOutput {
             index,
@@ -72,7 +72,7 @@ impl<'a> Transcode<'a> {
                 let (width, height) = encode.picture.framed;
                 PlannedVideo { width, height, frame_rate: encode.frame_rate, max_bitrate: encode.max_bitrate }
             }),
-            audio: audio.map(|at| self.audios[at].planned),
+            audio: audio.map(|at| self.audios[at].planned.clone()),
             captures: None,
         }))
     }
@@ -126,6 +126,9 @@ impl<'a> Transcode<'a> {
         for (index, audio) in self.audios.iter().enumerate() {
             arguments.extend([format!("-c:a:{index}"), "aac".to_owned()]);
             arguments.extend([format!("-b:a:{index}"), audio.planned.bitrate.to_string()]);
+            if let Some(language) = &audio.planned.language {
+                arguments.extend([format!("-metadata:s:a:{index}"), format!("language={language}")]);
+            }
         }
         // Headers beside the stream are what MP4 needs; the TS muxer writes them into the stream.
         arguments.extend(strings(["-flags", "+global_header", "-map_metadata", "-1", "-map_chapters", "-1"]));
@@ -206,26 +209,50 @@ impl Sink {
     }
 }
 
-fn muxer(kind: OutputGroupKind<'_>, output: &Output, directory: &str) -> (String, String) {
+/// When the first picture of an HLS output is shown, in seconds on the clock of its transport stream, where sound comes in
+/// streams of its own. Without a common offset the muxer would begin each stream at its own zero, and they would drift apart.
+pub(crate) const SEPARATE_STREAMS_OFFSET_SECONDS: f64 = 10.0;
+
+/// The muxer with its options as `tee` takes them, and its file.
+fn muxer(group: &OutputGroup, kind: OutputGroupKind<'_>, output: &Output, directory: &str) -> (String, String) {
     let hls = |seconds: u32| format!("f=hls:hls_time={seconds}:hls_list_size=0:hls_playlist_type=vod:start_number=1");
+    let list = format!("{directory}/index.m3u8");
+    // ffmpeg's HLS muxer cuts fragmented MP4 just as DASH and CMAF want it, and names files per output, which its DASH muxer
+    // does not. Timestamps are left alone so that the first picture is shown at zero.
+    let fragmented = |seconds: u32, offsets: CompositionOffsets| {
+        let offsets = match offsets {
+            CompositionOffsets::Unsigned => "",
+            CompositionOffsets::Signed => ":hls_segment_options=movflags=+negative_cts_offsets",
+        };
+        format!(
+            "{}:hls_segment_type=fmp4:avoid_negative_ts=disabled{offsets}:hls_fmp4_init_filename=init.mp4\
+             :hls_segment_filename={directory}/%05d.m4s",
+            hls(seconds)
+        )
+    };
     match kind {
-        OutputGroupKind::Hls(group) => {
-            let muxer = format!("{}:hls_segment_filename={directory}/%05d.ts", hls(group.segment_length));
-            (muxer, format!("{directory}/index.m3u8"))
-        }
-        OutputGroupKind::Dash(group) => {
-            // ffmpeg's HLS muxer cuts fragmented MP4 just as DASH wants it, and names files per output, which its DASH muxer
-            // does not. Timestamps are left alone so that the first picture is shown at zero.
-            let offsets = match group.video_composition_offsets {
-                CompositionOffsets::Unsigned => "",
-                CompositionOffsets::Signed => ":hls_segment_options=movflags=+negative_cts_offsets",
-            };
+        OutputGroupKind::Hls(settings) if output.is_packed_audio() => {
+            let seconds = settings.segment_length;
             let muxer = format!(
-                "{}:hls_segment_type=fmp4:avoid_negative_ts=disabled{offsets}:hls_fmp4_init_filename=init.mp4\
-                 :hls_segment_filename={directory}/%05d.m4s",
-                hls(group.segment_length)
+                "f=segment:segment_format=adts:segment_time={seconds}:segment_list_type=csv\
+                 :segment_list={directory}/index.csv:segment_start_number=1:avoid_negative_ts=disabled"
             );
-            (muxer, format!("{directory}/index.m3u8"))
+            (muxer, format!("{directory}/%05d.aac"))
+        }
+        OutputGroupKind::Hls(settings) => {
+            let offset = if group.outputs.iter().any(Output::is_audio_only) {
+                format!(":avoid_negative_ts=disabled:output_ts_offset={SEPARATE_STREAMS_OFFSET_SECONDS}")
+            } else {
+                String::new()
+            };
+            let segments = format!("hls_segment_filename={directory}/%05d.ts");
+            (format!("{}{offset}:{segments}", hls(settings.segment_length)), list)
+        }
+        OutputGroupKind::Dash(settings) => {
+            (fragmented(settings.segment_length, settings.video_composition_offsets), list)
+        }
+        OutputGroupKind::Cmaf(settings) => {
+            (fragmented(settings.segment_length, settings.video_composition_offsets), list)
         }
         OutputGroupKind::File(_) => {
             let muxer = match output.container_settings.mp4_settings.moov_placement {

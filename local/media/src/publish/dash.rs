@@ -3,153 +3,233 @@
 use std::fmt::Write;
 
 use crate::{
-    job::{BandwidthType, CodecSpecification, DashGroup},
+    job::{BandwidthType, CmafGroup, CodecSpecification, DashGroup},
     plan::PlannedOutput,
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, OutputDetail, Prepared, PublishError, bit_rate,
+    Context, GroupDetail, GroupKind, Prepared, PublishError,
     boxes::{self, SegmentIndex},
-    h264::ProfileLevel,
-    milliseconds,
-    segments::{self, Segment},
-    uri, video_details,
+    track::{Layout, Names, Track, lay_out},
+    uri,
 };
+
+pub(super) const MANIFEST_TYPE: &str = "application/dash+xml";
+
+/// The initialisation segment's name in scratch.
+const INIT: &str = "init.mp4";
 
 pub(super) fn prepare(
     context: &Context<'_>,
     group: &DashGroup,
     outputs: &[PlannedOutput],
 ) -> Result<Prepared, PublishError> {
+    let tracks =
+        outputs.iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
     let mut media = Vec::new();
     let mut details = Vec::new();
     let mut representations = Vec::new();
-    for planned in outputs {
-        let stem = context.stem(planned);
-        let content_type = if planned.video.is_some() { "video/mp4" } else { "audio/mp4" };
-        let init = format!("{}/init.mp4", planned.directory);
-        media.push(context.media(init.clone(), &format!("{stem}init.mp4"), content_type));
-        let segments = segments::read(context.scratch, &planned.directory)?;
-        let mut timeline = Vec::new();
-        for (number, segment) in (1..).zip(&segments) {
-            timeline.push(boxes::segment_index(context.scratch, &segment.file)?);
-            media.push(context.media(segment.file.clone(), &format!("{stem}_{number:09}.mp4"), content_type));
-        }
-        let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
-        let bytes = segments.iter().map(|segment| segment.bytes).sum();
-        let codecs = match planned.video {
-            Some(_) => ProfileLevel::of_mp4(context.scratch, &init)?.codec(CodecSpecification::Rfc6381),
-            None => "mp4a.40.2".to_owned(),
+    for track in &tracks {
+        let names = Names {
+            content_type: if track.planned.video.is_some() { "video/mp4" } else { "audio/mp4" },
+            extension: ".mp4",
+            digits: 9,
+            init: Some((INIT, "init")),
+            modifier: "",
         };
-        details.push(OutputDetail {
-            // AWS names no files of single outputs here.
-            output_file_paths: None,
-            duration_in_ms: milliseconds(seconds),
-            video_details: video_details(planned, bytes, seconds),
-        });
-        representations.push(Representation { planned, stem, codecs, segments, timeline });
+        let timeline = timeline_of(context, track)?;
+        let mut layout = lay_out(context, track, group.segment_control, &names)?;
+        media.append(&mut layout.files);
+        // AWS names no files of single outputs here.
+        details.push(track.detail(None));
+        representations.push(Representation { track, layout, timeline, extension: names.extension });
     }
     let name = format!("{}.mpd", context.base());
     let file = format!("g{}.mpd", context.index);
-    context.write(&file, &manifest(group, &representations))?;
-    let manifest = context.playlist(file, &name, "application/dash+xml");
+    context.write(&file, &Manifest::from(group).text(&representations))?;
+    let manifest = context.playlist(file, &name, MANIFEST_TYPE);
     let paths = Some(vec![context.destination.uri(&name)]);
     let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Dash };
     Ok((detail, media, vec![manifest]))
 }
 
-struct Representation<'a> {
-    planned: &'a PlannedOutput,
-    stem: String,
-    codecs: String,
-    segments: Vec<Segment>,
-    timeline: Vec<SegmentIndex>,
+/// When each segment begins and how long it is. To be read before the segments are laid out.
+pub(super) fn timeline_of(context: &Context<'_>, track: &Track<'_>) -> Result<Vec<SegmentIndex>, PublishError> {
+    track.segments.iter().map(|segment| boxes::segment_index(context.scratch, &segment.file)).collect()
+}
+
+/// One track in a manifest.
+pub(super) struct Representation<'a> {
+    pub(super) track: &'a Track<'a>,
+    pub(super) layout: Layout,
+    pub(super) timeline: Vec<SegmentIndex>,
+    /// With the dot.
+    pub(super) extension: &'static str,
 }
 
 impl Representation<'_> {
-    fn seconds(&self) -> f64 {
-        self.segments.iter().map(|segment| segment.seconds).sum()
+    /// What tracks must have in common so that players may switch among them.
+    fn family(&self) -> (bool, String, Option<&str>, Option<u32>, Option<&str>) {
+        let planned = self.track.planned;
+        let codecs = self.track.codecs(CodecSpecification::Rfc6381).join(",");
+        let codec = codecs.split('.').next().unwrap_or_default().to_owned();
+        let audio = planned.audio.as_ref().filter(|_| planned.video.is_none());
+        (
+            planned.video.is_some(),
+            codec,
+            audio.and_then(|audio| audio.language.as_deref()),
+            audio.map(|audio| audio.channels),
+            audio.and_then(|audio| audio.name.as_deref()),
+        )
     }
 }
 
-fn manifest(group: &DashGroup, representations: &[Representation<'_>]) -> String {
-    let seconds = representations.iter().map(Representation::seconds).fold(0.0, f64::max);
-    let buffer = group.min_buffer_time.map_or(f64::from(group.segment_length), |ms| f64::from(ms) / 1000.0);
-    let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-main:2011\" type=\"static\" \
-         mediaPresentationDuration=\"PT{seconds:.3}S\" minBufferTime=\"PT{buffer}S\">\n  <Period id=\"1\" start=\"PT0S\">\n"
-    );
-    let (pictures, sounds): (Vec<_>, Vec<_>) =
-        (1_usize..).zip(representations).partition(|(_, r)| r.planned.video.is_some());
-    // Pictures can be switched among; each sound is a set of its own.
-    let mut sets = Vec::new();
-    if !pictures.is_empty() {
-        sets.push(("video", pictures));
+/// What a group says of its manifest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manifest {
+    buffer_seconds: f64,
+    bandwidth: BandwidthType,
+}
+
+impl From<&DashGroup> for Manifest {
+    fn from(group: &DashGroup) -> Self {
+        Self::new(group.min_buffer_time, group.segment_length, group.mpd_manifest_bandwidth_type)
     }
-    sets.extend(sounds.into_iter().map(|sound| ("audio", vec![sound])));
-    for (id, (kind, members)) in (1..).zip(sets) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\" segmentAlignment=\"true\" \
-             startWithSAP=\"1\">"
+}
+
+impl From<&CmafGroup> for Manifest {
+    fn from(group: &CmafGroup) -> Self {
+        Self::new(group.min_buffer_time, group.segment_length, group.mpd_manifest_bandwidth_type)
+    }
+}
+
+impl Manifest {
+    fn new(buffer_ms: Option<u32>, segment_seconds: u32, bandwidth: BandwidthType) -> Self {
+        let buffer_seconds = buffer_ms.map_or(f64::from(segment_seconds), |ms| f64::from(ms) / 1000.0);
+        Self { buffer_seconds, bandwidth }
+    }
+
+    /// The manifest of a group's tracks.
+    pub(super) fn text(self, representations: &[Representation<'_>]) -> String {
+        let seconds = representations.iter().map(|r| r.track.seconds()).fold(0.0, f64::max);
+        let mut text = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" profiles=\"urn:mpeg:dash:profile:isoff-main:2011\" \
+             type=\"static\" mediaPresentationDuration=\"PT{seconds:.3}S\" minBufferTime=\"PT{}S\">\n  \
+             <Period id=\"1\" start=\"PT0S\">\n",
+            self.buffer_seconds
         );
-        for (id, member) in members {
-            representation(&mut text, id, group, member);
+        // Tracks of one kind can be switched among. Pictures come first, whatever the outputs' order.
+        let mut sets: Vec<Vec<(usize, &Representation<'_>)>> = Vec::new();
+        for (id, member) in (1_usize..).zip(representations) {
+            match sets.iter_mut().find(|set| set[0].1.family() == member.family()) {
+                Some(set) => set.push((id, member)),
+                None => sets.push(vec![(id, member)]),
+            }
         }
-        text.push_str("    </AdaptationSet>\n");
+        sets.sort_by_key(|set| set[0].1.track.planned.video.is_none());
+        for (id, members) in (1..).zip(sets) {
+            let planned = members[0].1.track.planned;
+            let kind = if planned.video.is_some() { "video" } else { "audio" };
+            let language = planned.audio.as_ref().filter(|_| planned.video.is_none()).and_then(|a| a.language.as_ref());
+            let language = language.map_or_else(String::new, |language| format!(" lang=\"{}\"", escape(language)));
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\"{language} \
+                 segmentAlignment=\"true\" startWithSAP=\"1\">"
+            );
+            if let Some(name) = planned.audio.as_ref().and_then(|audio| audio.name.as_ref()).filter(|_| kind == "audio")
+            {
+                let _ = writeln!(text, "      <Label>{}</Label>", escape(name));
+            }
+            for (id, member) in members {
+                self.representation(&mut text, id, member);
+            }
+            text.push_str("    </AdaptationSet>\n");
+        }
+        text.push_str("  </Period>\n</MPD>\n");
+        text
     }
-    text.push_str("  </Period>\n</MPD>\n");
-    text
+
+    fn representation(self, text: &mut String, id: usize, member: &Representation<'_>) {
+        let planned = member.track.planned;
+        let bandwidth = match (self.bandwidth, planned.video.and_then(|video| video.max_bitrate)) {
+            (BandwidthType::Max, Some(max)) => u64::from(max),
+            _ => member.track.average_bits(),
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "      <Representation id=\"{id}\" bandwidth=\"{}\" codecs=\"{}\"",
+            bandwidth.max(1),
+            member.track.codecs(CodecSpecification::Rfc6381).join(",")
+        );
+        if let Some(video) = planned.video {
+            let rate = video.frame_rate;
+            let _ = write!(
+                text,
+                " width=\"{}\" height=\"{}\" frameRate=\"{}/{}\"",
+                video.width, video.height, rate.numerator, rate.denominator
+            );
+        }
+        if let (None, Some(audio)) = (planned.video, &planned.audio) {
+            let _ = write!(
+                text,
+                " audioSamplingRate=\"{}\">\n        <AudioChannelConfiguration \
+                 schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{}\"/>\n",
+                audio.sample_rate, audio.channels
+            );
+        } else {
+            text.push_str(">\n");
+        }
+        match member.layout.init.as_ref().and_then(|init| init.range) {
+            Some(range) => ranges(text, member, range),
+            None => template(text, member),
+        }
+        text.push_str("      </Representation>\n");
+    }
 }
 
-fn representation(text: &mut String, id: usize, group: &DashGroup, member: &Representation<'_>) {
-    let bytes = member.segments.iter().map(|segment| segment.bytes).sum();
-    let average = bit_rate(bytes, member.seconds());
-    let bandwidth = match (group.mpd_manifest_bandwidth_type, member.planned.video.and_then(|video| video.max_bitrate))
-    {
-        (BandwidthType::Max, Some(max)) => u64::from(max),
-        _ => average,
-    };
-    // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "      <Representation id=\"{id}\" bandwidth=\"{}\" codecs=\"{}\"",
-        bandwidth.max(1),
-        member.codecs
-    );
-    if let Some(video) = member.planned.video {
-        let rate = video.frame_rate;
-        let _ = write!(
-            text,
-            " width=\"{}\" height=\"{}\" frameRate=\"{}/{}\"",
-            video.width, video.height, rate.numerator, rate.denominator
-        );
-    }
-    if let (None, Some(audio)) = (member.planned.video, member.planned.audio) {
-        let _ = write!(
-            text,
-            " audioSamplingRate=\"{}\">\n        <AudioChannelConfiguration \
-             schemeIdUri=\"urn:mpeg:dash:23003:3:audio_channel_configuration:2011\" value=\"{}\"/>\n",
-            audio.sample_rate, audio.channels
-        );
-    } else {
-        text.push_str(">\n");
-    }
+/// A file for each segment.
+fn template(text: &mut String, member: &Representation<'_>) {
     let Some(first) = member.timeline.first() else { return };
     // No presentation time offset: the edit lists of the initialisation segments put the first picture at zero, and what the
     // audio encoder needs to get going before it.
     // A dollar sign would begin a template's identifier; two stand for one.
-    let name = escape(&uri(&member.stem).replace('$', "$$"));
+    let name = escape(&uri(&member.track.stem).replace('$', "$$"));
+    let extension = member.extension;
+    // Writing to a string cannot fail.
     let _ = writeln!(
         text,
         "        <SegmentTemplate timescale=\"{}\" startNumber=\"1\" \
-         initialization=\"{name}init.mp4\" media=\"{name}_$Number%09d$.mp4\">\n          <SegmentTimeline>",
+         initialization=\"{name}init{extension}\" media=\"{name}_$Number%09d${extension}\">\n          \
+         <SegmentTimeline>",
         first.timescale
     );
     timeline(text, &member.timeline);
-    text.push_str("          </SegmentTimeline>\n        </SegmentTemplate>\n      </Representation>\n");
+    text.push_str("          </SegmentTimeline>\n        </SegmentTemplate>\n");
+}
+
+/// One file, in ranges of bytes.
+fn ranges(text: &mut String, member: &Representation<'_>, (offset, bytes): (u64, u64)) {
+    let (Some(first), Some(init)) = (member.timeline.first(), &member.layout.init) else { return };
+    let last = |offset: u64, bytes: u64| offset + bytes.saturating_sub(1);
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "        <BaseURL>{}</BaseURL>\n        <SegmentList timescale=\"{}\">\n          \
+         <Initialization range=\"{offset}-{}\"/>\n          <SegmentTimeline>\n",
+        escape(&uri(&init.name)),
+        first.timescale,
+        last(offset, bytes)
+    );
+    timeline(text, &member.timeline);
+    text.push_str("          </SegmentTimeline>\n");
+    for (offset, bytes) in member.layout.segments.iter().filter_map(|place| place.range) {
+        let _ = writeln!(text, "          <SegmentURL mediaRange=\"{offset}-{}\"/>", last(offset, bytes));
+    }
+    text.push_str("        </SegmentList>\n");
 }
 
 /// Runs of equal segments that follow each other are one element.

@@ -1,55 +1,57 @@
-//! HLS playlists. Source: <https://www.rfc-editor.org/rfc/rfc8216>.
-
-use std::fmt::Write;
+//! The HLS group: MPEG-TS, or packed audio.
 
 use crate::{
-    job::{DurationFormat, HlsGroup, HlsOutputSelection, StreamInfResolution, TargetDurationMode},
-    plan::PlannedOutput,
+    job::{HlsGroup, HlsOutputSelection},
+    plan::{PlannedOutput, SEPARATE_STREAMS_OFFSET_SECONDS},
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, OutputDetail, Prepared, PublishError, bit_rate,
-    h264::ProfileLevel,
-    milliseconds,
-    segments::{self, Segment},
-    uri, video_details,
+    Context, GroupDetail, GroupKind, Prepared, PublishError,
+    playlist::{Entry, PLAYLIST_TYPE, Style},
+    segments::Segment,
+    track::{Names, Track, lay_out},
 };
 
-const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+/// Ticks of a transport stream's clock. Source: ISO/IEC 13818-1.
+const TICKS_PER_SECOND: f64 = 90_000.0;
 
 pub(super) fn prepare(
     context: &Context<'_>,
     group: &HlsGroup,
     outputs: &[PlannedOutput],
 ) -> Result<Prepared, PublishError> {
+    let tracks = outputs.iter().map(|planned| Track::read(context, planned, None)).collect::<Result<Vec<_>, _>>()?;
     let mut media = Vec::new();
     let mut playlists = Vec::new();
     let mut details = Vec::new();
-    let mut variants = Vec::new();
-    for planned in outputs {
-        let segments = segments::read(context.scratch, &planned.directory)?;
-        let stem = context.stem(planned);
-        let modifier = &context.output(planned).output_settings.hls_settings.segment_modifier;
-        let names: Vec<_> = (1..=segments.len()).map(|number| format!("{stem}{modifier}_{number:05}.ts")).collect();
-        for (segment, name) in segments.iter().zip(&names) {
-            media.push(context.media(segment.file.clone(), name, "video/mp2t"));
+    let mut entries = Vec::new();
+    let style = Style::from(group);
+    for track in &tracks {
+        let packed = track.output.is_packed_audio();
+        if packed {
+            for segment in &track.segments {
+                stamp(context, segment)?;
+            }
         }
-        let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
-        let bytes = segments.iter().map(|segment| segment.bytes).sum();
-        let name = format!("{stem}.m3u8");
-        let file = format!("{}/media.m3u8", planned.directory);
-        context.write(&file, &media_playlist(group, &segments, &names))?;
+        let names = Names {
+            content_type: if packed { "audio/aac" } else { "video/mp2t" },
+            extension: if packed { ".aac" } else { ".ts" },
+            digits: 5,
+            init: None,
+            modifier: &track.output.output_settings.hls_settings.segment_modifier,
+        };
+        let mut layout = lay_out(context, track, group.segment_control, &names)?;
+        let name = format!("{}.m3u8", track.stem);
+        let file = format!("{}/media.m3u8", track.planned.directory);
+        context.write(&file, &style.media(track, &layout))?;
+        media.append(&mut layout.files);
         playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
-        variants.push(variant(context, group, planned, &segments, &name)?);
-        details.push(OutputDetail {
-            output_file_paths: Some(vec![context.destination.uri(&name)]),
-            duration_in_ms: milliseconds(seconds),
-            video_details: video_details(planned, bytes, seconds),
-        });
+        details.push(track.detail(Some(vec![context.destination.uri(&name)])));
+        entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
     }
     let name = format!("{}.m3u8", context.base());
     let file = format!("g{}.m3u8", context.index);
-    context.write(&file, &format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n{}", variants.concat()))?;
+    context.write(&file, &style.master(&entries))?;
     playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
     let mut paths = Some(vec![context.destination.uri(&name)]);
     if group.output_selection == HlsOutputSelection::SegmentsOnly {
@@ -60,55 +62,47 @@ pub(super) fn prepare(
     Ok((detail, media, playlists))
 }
 
-fn media_playlist(group: &HlsGroup, segments: &[Segment], names: &[String]) -> String {
-    let longest = segments.iter().map(|segment| segment.seconds).fold(0.0, f64::max);
-    let target = match group.target_duration_compatibility_mode {
-        TargetDurationMode::Legacy => longest.ceil(),
-        TargetDurationMode::SpecCompliant => longest.round(),
-    };
-    let mut text = format!(
-        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:{:.0}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n",
-        target.max(1.0)
-    );
-    for (segment, name) in segments.iter().zip(names) {
-        // Writing to a string cannot fail.
-        let _ = match group.manifest_duration_format {
-            DurationFormat::FloatingPoint => writeln!(text, "#EXTINF:{:.6},", segment.seconds),
-            DurationFormat::Integer => writeln!(text, "#EXTINF:{:.0},", segment.seconds.max(1.0)),
-        };
-        text.push_str(&uri(name));
-        text.push('\n');
-    }
-    text.push_str("#EXT-X-ENDLIST\n");
-    text
+/// Puts the time at which a segment of packed audio begins in front of it, as players need it.
+/// Source: RFC 8216, section 3.4.
+fn stamp(context: &Context<'_>, segment: &Segment) -> Result<(), PublishError> {
+    let failed = PublishError::scratch(&segment.file);
+    let path = context.scratch.join(&segment.file);
+    let start = segment.start_seconds.unwrap_or_default() + SEPARATE_STREAMS_OFFSET_SECONDS;
+    std::fs::read(&path)
+        .and_then(|bytes| {
+            let mut stamped = timestamp_tag(start);
+            stamped.extend(bytes);
+            std::fs::write(&path, stamped)
+        })
+        .map_err(failed)
 }
 
-fn variant(
-    context: &Context<'_>,
-    group: &HlsGroup,
-    planned: &PlannedOutput,
-    segments: &[Segment],
-    playlist: &str,
-) -> Result<String, PublishError> {
-    let peak = segments.iter().map(|segment| bit_rate(segment.bytes, segment.seconds)).max().unwrap_or_default();
-    let bytes = segments.iter().map(|segment| segment.bytes).sum();
-    let average = bit_rate(bytes, segments.iter().map(|segment| segment.seconds).sum());
-    let mut codecs = Vec::new();
-    if let (Some(_), Some(first)) = (planned.video, segments.first()) {
-        let stream = ProfileLevel::of_transport_stream(context.scratch, &first.file)?;
-        codecs.push(stream.codec(group.codec_specification));
+/// An ID3 tag with the time in ticks. Sources: RFC 8216, section 3.4, and <https://id3.org/id3v2.4.0-structure>.
+fn timestamp_tag(seconds: f64) -> Vec<u8> {
+    const OWNER: &[u8] = b"com.apple.streaming.transportStreamTimestamp\0";
+    const FRAME_BYTES: u8 = OWNER.len() as u8 + 8;
+    const TAG_BYTES: u8 = FRAME_BYTES + 10;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a length of media in 33 bits")]
+    let ticks = (seconds.max(0.0) * TICKS_PER_SECOND).round() as u64 & 0x1_ffff_ffff;
+    let mut tag = b"ID3\x04\0\0\0\0\0".to_vec();
+    tag.push(TAG_BYTES);
+    tag.extend(b"PRIV\0\0\0");
+    tag.push(FRAME_BYTES);
+    tag.extend([0, 0]);
+    tag.extend(OWNER);
+    tag.extend(ticks.to_be_bytes());
+    tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_as_a_tag() {
+        let tag = timestamp_tag(10.0);
+        assert_eq!(&tag[..10], b"ID3\x04\0\0\0\0\0\x3f");
+        assert_eq!(tag.len(), 10 + 0x3f);
+        assert_eq!(&tag[tag.len() - 8..], 900_000_u64.to_be_bytes());
     }
-    if planned.audio.is_some() {
-        codecs.push("mp4a.40.2".to_owned());
-    }
-    let mut line =
-        format!("#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"", codecs.join(","));
-    if let Some(video) = planned.video {
-        if group.stream_inf_resolution == StreamInfResolution::Include {
-            // Writing to a string cannot fail.
-            let _ = write!(line, ",RESOLUTION={}x{}", video.width, video.height);
-        }
-        let _ = write!(line, ",FRAME-RATE={:.3}", video.frame_rate.value());
-    }
-    Ok(format!("{line}\n{}\n", uri(playlist)))
 }

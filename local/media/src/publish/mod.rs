@@ -5,10 +5,13 @@
 //! playlist whose segments are missing.
 
 mod boxes;
+mod cmaf;
+mod codec;
 mod dash;
-mod h264;
 mod hls;
+mod playlist;
 mod segments;
+mod track;
 
 use std::path::Path;
 
@@ -106,6 +109,8 @@ pub(crate) enum GroupKind {
     Hls,
     #[serde(rename = "DASH_ISO_GROUP")]
     Dash,
+    #[serde(rename = "CMAF_GROUP")]
+    Cmaf,
 }
 
 /// Why finished files cannot be published.
@@ -147,10 +152,12 @@ pub(crate) fn prepare(settings: &JobSettings, plan: &Plan, scratch: &Path) -> Re
     let mut last = Vec::new();
     for (index, (group, outputs)) in settings.output_groups.iter().zip(&plan.groups).enumerate() {
         let (Some(kind), Some(input)) = (group.kind(), settings.inputs.first()) else { continue };
-        let context = Context { scratch, group, destination: kind.destination(), input: &input.file_input, index };
+        let destination = kind.destination();
+        let context = Context { scratch, group, kind, destination, input: &input.file_input, index };
         let (detail, mut media, mut playlists) = match kind {
             OutputGroupKind::Hls(hls) => hls::prepare(&context, hls, outputs)?,
             OutputGroupKind::Dash(dash) => dash::prepare(&context, dash, outputs)?,
+            OutputGroupKind::Cmaf(cmaf) => cmaf::prepare(&context, cmaf, outputs)?,
             OutputGroupKind::File(_) => files(&context, outputs)?,
         };
         publication.files.append(&mut media);
@@ -168,14 +175,15 @@ type Prepared = (GroupDetail, Vec<File>, Vec<File>);
 struct Context<'a> {
     scratch: &'a Path,
     group: &'a OutputGroup,
+    kind: OutputGroupKind<'a>,
     destination: &'a Destination,
     input: &'a ObjectLocation,
     /// The group's place in the settings.
     index: usize,
 }
 
-impl Context<'_> {
-    fn output(&self, planned: &PlannedOutput) -> &Output {
+impl<'a> Context<'a> {
+    fn output(&self, planned: &PlannedOutput) -> &'a Output {
         &self.group.outputs[planned.index]
     }
 
@@ -238,7 +246,7 @@ fn bit_rate(bytes: u64, seconds: f64) -> u64 {
 /// The picture's share of an output: what is left when the sound's nominal rate is taken off.
 fn video_details(planned: &PlannedOutput, bytes: u64, seconds: f64) -> Option<VideoDetails> {
     let video = planned.video?;
-    let sound = planned.audio.map_or(0, |audio| u64::from(audio.bitrate));
+    let sound = planned.audio.as_ref().map_or(0, |audio| u64::from(audio.bitrate));
     Some(VideoDetails {
         width_in_px: video.width,
         height_in_px: video.height,

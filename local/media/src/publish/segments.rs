@@ -1,6 +1,8 @@
-//! What ffmpeg's segmenter made.
+//! What ffmpeg's segmenters made.
 
 use std::path::Path;
+
+use crate::plan::PlannedOutput;
 
 use super::PublishError;
 
@@ -9,37 +11,64 @@ use super::PublishError;
 pub(super) struct Segment {
     /// Its file, below scratch.
     pub(super) file: String,
+    /// When it begins, in the time of the picture; only told of packed audio.
+    pub(super) start_seconds: Option<f64>,
     pub(super) seconds: f64,
     pub(super) bytes: u64,
 }
 
-/// The segments that the playlist in `directory` lists.
-pub(super) fn read(scratch: &Path, directory: &str) -> Result<Vec<Segment>, PublishError> {
+/// The segments of an output, in order.
+pub(super) fn read(scratch: &Path, planned: &PlannedOutput) -> Result<Vec<Segment>, PublishError> {
+    let directory = &planned.directory;
+    let table = format!("{directory}/{PACKED_LIST}");
     let playlist = format!("{directory}/index.m3u8");
-    let text = std::fs::read_to_string(scratch.join(&playlist)).map_err(PublishError::scratch(&playlist))?;
+    let packed = scratch.join(&table).exists();
+    let list = if packed { table } else { playlist };
+    let text = std::fs::read_to_string(scratch.join(&list)).map_err(PublishError::scratch(&list))?;
+    let mut entries = if packed { parse_table(&text) } else { parse(&text) };
+    if let (true, Some(audio), Some((_, start, seconds))) = (packed, &planned.audio, entries.first_mut()) {
+        // The table lets the first segment begin at zero, but the encoder's delay comes before that.
+        let delay = f64::from(audio.delay_samples) / f64::from(audio.sample_rate);
+        (*start, *seconds) = (Some(-delay), *seconds + delay);
+    }
     let mut segments = Vec::new();
-    for (name, seconds) in parse(&text) {
+    for (name, start_seconds, seconds) in entries {
         let file = format!("{directory}/{name}");
         let bytes = std::fs::metadata(scratch.join(&file)).map_err(PublishError::scratch(&file))?.len();
-        segments.push(Segment { file, seconds, bytes });
+        segments.push(Segment { file, start_seconds, seconds, bytes });
     }
     if segments.is_empty() {
-        return Err(PublishError::Unexpected { file: playlist, what: "it lists no segment" });
+        return Err(PublishError::Unexpected { file: list, what: "it lists no segment" });
     }
     Ok(segments)
 }
 
-fn parse(text: &str) -> Vec<(&str, f64)> {
+/// The list of segments of packed audio, which says when each begins.
+pub(super) const PACKED_LIST: &str = "index.csv";
+
+type Entry<'a> = (&'a str, Option<f64>, f64);
+
+fn parse(text: &str) -> Vec<Entry<'_>> {
     let mut seconds = 0.0;
     let mut segments = Vec::new();
     for line in text.lines().map(str::trim) {
         if let Some(information) = line.strip_prefix("#EXTINF:") {
             seconds = information.split(',').next().and_then(|s| s.parse().ok()).unwrap_or(0.0);
         } else if !line.is_empty() && !line.starts_with('#') {
-            segments.push((line, seconds));
+            segments.push((line, None, seconds));
         }
     }
     segments
+}
+
+fn parse_table(text: &str) -> Vec<Entry<'_>> {
+    let line = |line| {
+        let mut cells = str::split(line, ',');
+        let (name, start, end) = (cells.next()?, cells.next()?, cells.next()?);
+        let (start, end): (f64, f64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+        Some((name, Some(start), end - start))
+    };
+    text.lines().filter_map(line).collect()
 }
 
 #[cfg(test)]
@@ -49,6 +78,12 @@ mod tests {
     #[test]
     fn a_playlist_is_read() {
         let text = "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3.003000,\n00001.ts\n#EXTINF:1.5,x\r\n00002.ts\n#EXT-X-ENDLIST\n";
-        assert_eq!(parse(text), [("00001.ts", 3.003), ("00002.ts", 1.5)]);
+        assert_eq!(parse(text), [("00001.ts", None, 3.003), ("00002.ts", None, 1.5)]);
+    }
+
+    #[test]
+    fn a_table_is_read() {
+        let text = "00001.aac,9.5,12.5\n00002.aac,12.500000,13.000000\nnonsense\n";
+        assert_eq!(parse_table(text), [("00001.aac", Some(9.5), 3.0), ("00002.aac", Some(12.5), 0.5)]);
     }
 }

@@ -1,0 +1,93 @@
+//! The CMAF group: fragmented MP4 with HLS playlists and a DASH manifest over the same files.
+//! Source: ISO/IEC 23000-19.
+
+use crate::{
+    job::{CmafGroup, Toggle},
+    plan::PlannedOutput,
+};
+
+use super::{
+    Context, GroupDetail, GroupKind, Prepared, PublishError,
+    dash::{self, Manifest},
+    playlist::{Entry, PLAYLIST_TYPE, Style},
+    track::{Names, Track, lay_out},
+};
+
+/// The brand of a CMAF track.
+const BRAND: [u8; 4] = *b"cmfc";
+
+pub(super) fn prepare(
+    context: &Context<'_>,
+    group: &CmafGroup,
+    outputs: &[PlannedOutput],
+) -> Result<Prepared, PublishError> {
+    let tracks =
+        outputs.iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
+    let hls = group.write_hls_manifest == Toggle::Enabled;
+    let style = Style::from(group);
+    let mut media = Vec::new();
+    let mut playlists = Vec::new();
+    let mut details = Vec::new();
+    let mut entries = Vec::new();
+    let mut representations = Vec::new();
+    for track in &tracks {
+        brand(context, &format!("{}/{INIT}", track.planned.directory))?;
+        let picture = track.planned.video.is_some();
+        let names = Names {
+            content_type: if picture { "video/mp4" } else { "audio/mp4" },
+            extension: if picture { ".cmfv" } else { ".cmfa" },
+            digits: 9,
+            init: Some((INIT, "init")),
+            modifier: "",
+        };
+        let timeline = dash::timeline_of(context, track)?;
+        let mut layout = lay_out(context, track, group.segment_control, &names)?;
+        media.append(&mut layout.files);
+        let name = format!("{}.m3u8", track.stem);
+        let mut paths = None;
+        if hls {
+            let file = format!("{}/media.m3u8", track.planned.directory);
+            context.write(&file, &style.media(track, &layout))?;
+            playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+            paths = Some(vec![context.destination.uri(&name)]);
+        }
+        details.push(track.detail(paths));
+        entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
+        representations.push(dash::Representation { track, layout, timeline, extension: names.extension });
+    }
+    let mut paths = Vec::new();
+    if group.write_dash_manifest == Toggle::Enabled {
+        let name = format!("{}.mpd", context.base());
+        let file = format!("g{}.mpd", context.index);
+        context.write(&file, &Manifest::from(group).text(&representations))?;
+        playlists.push(context.playlist(file, &name, dash::MANIFEST_TYPE));
+        paths.push(context.destination.uri(&name));
+    }
+    if hls {
+        let name = format!("{}.m3u8", context.base());
+        let file = format!("g{}.m3u8", context.index);
+        context.write(&file, &style.master(&entries))?;
+        playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+        paths.push(context.destination.uri(&name));
+    }
+    let paths = (!paths.is_empty()).then_some(paths);
+    Ok((GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Cmaf }, media, playlists))
+}
+
+/// The initialisation segment's name in scratch.
+const INIT: &str = "init.mp4";
+
+/// Says in the file type box that this is a CMAF track: the first compatible brand, which repeats the major one, makes room.
+///
+/// ffmpeg's own switch for it leaves out edit lists, and with them the sound's first samples would be heard too late.
+fn brand(context: &Context<'_>, init: &str) -> Result<(), PublishError> {
+    const COMPATIBLE: std::ops::Range<usize> = 16..20;
+    let path = context.scratch.join(init);
+    let mut bytes = std::fs::read(&path).map_err(PublishError::scratch(init))?;
+    let is_file_type = bytes.get(4..8) == Some(b"ftyp".as_slice());
+    match bytes.get_mut(COMPATIBLE) {
+        Some(brand) if is_file_type => brand.copy_from_slice(&BRAND),
+        _ => return Err(PublishError::Unexpected { file: init.into(), what: "it has no file type" }),
+    }
+    std::fs::write(&path, bytes).map_err(PublishError::scratch(init))
+}

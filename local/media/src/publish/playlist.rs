@@ -1,0 +1,215 @@
+//! HLS playlists. Source: <https://www.rfc-editor.org/rfc/rfc8216>.
+
+use std::fmt::Write;
+
+use crate::job::{
+    AudioTrackType, ClientCache, CmafGroup, CodecSpecification, DurationFormat, HlsGroup, Rendition, SegmentControl,
+    StreamInfResolution, TargetDurationMode,
+};
+
+use super::{
+    track::{Layout, Place, Track},
+    uri,
+};
+
+pub(super) const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+
+/// What a group says of how its playlists are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Style {
+    durations: DurationFormat,
+    target: TargetDurationMode,
+    codecs: CodecSpecification,
+    resolution: StreamInfResolution,
+    cache: ClientCache,
+    /// `EXT-X-VERSION`.
+    version: u8,
+}
+
+impl From<&HlsGroup> for Style {
+    fn from(group: &HlsGroup) -> Self {
+        Self {
+            durations: group.manifest_duration_format,
+            target: group.target_duration_compatibility_mode,
+            codecs: group.codec_specification,
+            resolution: group.stream_inf_resolution,
+            cache: group.client_cache,
+            // Ranges of bytes need 4.
+            version: if group.segment_control == SegmentControl::SingleFile { 4 } else { 3 },
+        }
+    }
+}
+
+impl From<&CmafGroup> for Style {
+    fn from(group: &CmafGroup) -> Self {
+        Self {
+            durations: group.manifest_duration_format,
+            target: group.target_duration_compatibility_mode,
+            codecs: group.codec_specification,
+            resolution: group.stream_inf_resolution,
+            cache: group.client_cache,
+            // Initialisation segments of ordinary playlists need 6.
+            version: 6,
+        }
+    }
+}
+
+impl Style {
+    fn head(self) -> String {
+        let cache = match self.cache {
+            ClientCache::Enabled => "",
+            ClientCache::Disabled => "#EXT-X-ALLOW-CACHE:NO\n",
+        };
+        format!("#EXTM3U\n#EXT-X-VERSION:{}\n{cache}", self.version)
+    }
+
+    /// One output's playlist.
+    pub(super) fn media(self, track: &Track<'_>, layout: &Layout) -> String {
+        let lengths: Vec<f64> = track.segments.iter().map(|segment| segment.seconds).collect();
+        self.list(&lengths, layout.init.as_ref(), &layout.segments)
+    }
+
+    /// A playlist of segments of these lengths in seconds.
+    pub(super) fn list(self, lengths: &[f64], init: Option<&Place>, places: &[Place]) -> String {
+        let longest = lengths.iter().copied().fold(0.0, f64::max);
+        let target = match self.target {
+            TargetDurationMode::Legacy => longest.ceil(),
+            TargetDurationMode::SpecCompliant => longest.round(),
+        };
+        let mut text = self.head();
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "#EXT-X-TARGETDURATION:{:.0}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n",
+            target.max(1.0)
+        );
+        if let Some(init) = init {
+            let range = init.range.map(|(offset, bytes)| format!(",BYTERANGE=\"{bytes}@{offset}\""));
+            let _ = writeln!(text, "#EXT-X-MAP:URI=\"{}\"{}", uri(&init.name), range.unwrap_or_default());
+        }
+        for (seconds, place) in lengths.iter().zip(places) {
+            let _ = match self.durations {
+                DurationFormat::FloatingPoint => writeln!(text, "#EXTINF:{seconds:.6},"),
+                DurationFormat::Integer => writeln!(text, "#EXTINF:{:.0},", seconds.max(1.0)),
+            };
+            if let Some((offset, bytes)) = place.range {
+                let _ = writeln!(text, "#EXT-X-BYTERANGE:{bytes}@{offset}");
+            }
+            text.push_str(&uri(&place.name));
+            text.push('\n');
+        }
+        text.push_str("#EXT-X-ENDLIST\n");
+        text
+    }
+
+    /// The master playlist of a group's outputs.
+    pub(super) fn master(self, entries: &[Entry<'_>]) -> String {
+        let mut text = self.head();
+        text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        let pictures = entries.iter().any(|entry| entry.track.planned.video.is_some());
+        let (alternatives, variants): (Vec<_>, Vec<_>) =
+            entries.iter().partition(|entry| pictures && entry.is_alternative());
+        let mut groups = Vec::new();
+        for entry in &alternatives {
+            // One sound of a group is the one to begin with. Source: RFC 8216, section 4.3.4.1.1.
+            let first = !groups.contains(&entry.rendition.audio_group);
+            if first {
+                groups.push(entry.rendition.audio_group);
+            }
+            text.push_str(&entry.alternative(first));
+        }
+        for entry in variants {
+            let mut with = match &entry.rendition.audio_sets {
+                Some(sets) => sets.clone(),
+                None => groups.clone(),
+            };
+            with.retain(|set| groups.contains(set) && entry.track.planned.video.is_some());
+            if with.is_empty() {
+                text.push_str(&self.variant(entry, None, &[]));
+            }
+            for group in with {
+                let sounds: Vec<_> = alternatives
+                    .iter()
+                    .filter(|sound| sound.rendition.audio_group == group)
+                    .map(|sound| sound.track)
+                    .collect();
+                text.push_str(&self.variant(entry, Some(group), &sounds));
+            }
+        }
+        text
+    }
+
+    /// A picture with the sounds that may go with it, or a sound alone.
+    fn variant(self, entry: &Entry<'_>, group: Option<&str>, sounds: &[&Track<'_>]) -> String {
+        let track = entry.track;
+        let peak = track.peak_bits() + sounds.iter().map(|sound| sound.peak_bits()).max().unwrap_or_default();
+        let average = track.average_bits() + sounds.iter().map(|sound| sound.average_bits()).max().unwrap_or_default();
+        let mut codecs = track.codecs(self.codecs);
+        for codec in sounds.iter().flat_map(|sound| sound.codecs(self.codecs)) {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        let mut line =
+            format!("#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"", codecs.join(","));
+        if let Some(video) = track.planned.video {
+            if self.resolution == StreamInfResolution::Include {
+                // Writing to a string cannot fail.
+                let _ = write!(line, ",RESOLUTION={}x{}", video.width, video.height);
+            }
+            let _ = write!(line, ",FRAME-RATE={:.3}", video.frame_rate.value());
+        }
+        if let Some(group) = group {
+            let _ = write!(line, ",AUDIO=\"{}\"", quoted(group));
+        }
+        format!("{line}\n{}\n", uri(&entry.playlist))
+    }
+}
+
+/// One output in a master playlist.
+pub(super) struct Entry<'a> {
+    pub(super) track: &'a Track<'a>,
+    /// Its playlist's name.
+    pub(super) playlist: String,
+    pub(super) rendition: Rendition<'a>,
+}
+
+impl Entry<'_> {
+    fn is_alternative(&self) -> bool {
+        self.track.planned.video.is_none() && self.rendition.track_type != Some(AudioTrackType::Variant)
+    }
+
+    fn alternative(&self, first: bool) -> String {
+        let Some(audio) = &self.track.planned.audio else { return String::new() };
+        let language = audio.language.as_deref();
+        let name = audio.name.as_deref().or(language).unwrap_or(&self.track.output.name_modifier);
+        let mut line = format!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"",
+            quoted(self.rendition.audio_group),
+            quoted(name)
+        );
+        if let Some(language) = language {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ",LANGUAGE=\"{}\"", quoted(language));
+        }
+        let (default, auto) = match self.rendition.track_type {
+            None => (first, true),
+            Some(AudioTrackType::Default) => (true, true),
+            Some(AudioTrackType::AutoSelect) => (false, true),
+            Some(AudioTrackType::NotAutoSelect | AudioTrackType::Variant) => (false, false),
+        };
+        let yes = |yes| if yes { "YES" } else { "NO" };
+        let _ = write!(line, ",DEFAULT={},AUTOSELECT={}", yes(default), yes(auto));
+        if self.rendition.descriptive {
+            line.push_str(",CHARACTERISTICS=\"public.accessibility.describes-video\"");
+        }
+        let _ = write!(line, ",CHANNELS=\"{}\",URI=\"{}\"", audio.channels, uri(&self.playlist));
+        line.push('\n');
+        line
+    }
+}
+
+/// A quoted string holds neither quotes nor line breaks.
+pub(super) fn quoted(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).map(|c| if c == '"' { '\'' } else { c }).collect()
+}
