@@ -34,6 +34,9 @@ struct Uses {
     variables: BTreeSet<Box<str>>,
     functions: BTreeSet<Box<str>>,
     fields: BTreeSet<Field>,
+    /// Names in the place of a value, and those that the expression binds itself.
+    named: BTreeSet<Box<str>>,
+    bound: BTreeSet<Box<str>>,
 }
 
 /// A field of `$states`.
@@ -118,10 +121,10 @@ impl Expression {
         &self.source
     }
 
-    /// The variables it refers to, `$states` not among them.
-    #[cfg(test)]
-    fn variables(&self) -> Vec<&str> {
-        self.uses.variables.iter().map(|name| &**name).collect()
+    /// The variables of the state machine it refers to: neither `$states`, nor functions, nor what it binds itself.
+    pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
+        let names = self.uses.named.difference(&self.uses.bound).map(|name| &**name);
+        names.filter(|name| FUNCTIONS.binary_search(name).is_err())
     }
 
     /// Evaluates the expression.
@@ -254,6 +257,81 @@ fn is_too_deep(source: &str) -> bool {
     false
 }
 
+/// The functions there are, in order: as values they are no variables.
+/// Source: <https://docs.jsonata.org/overview.html> and what the service adds.
+const FUNCTIONS: [&str; 70] = [
+    "abs",
+    "append",
+    "assert",
+    "average",
+    "base64decode",
+    "base64encode",
+    "boolean",
+    "ceil",
+    "clone",
+    "contains",
+    "count",
+    "decodeUrl",
+    "decodeUrlComponent",
+    "distinct",
+    "each",
+    "encodeUrl",
+    "encodeUrlComponent",
+    "error",
+    "eval",
+    "exists",
+    "filter",
+    "floor",
+    "formatBase",
+    "formatInteger",
+    "formatNumber",
+    "fromMillis",
+    "hash",
+    "join",
+    "keys",
+    "length",
+    "lookup",
+    "lowercase",
+    "map",
+    "match",
+    "max",
+    "merge",
+    "millis",
+    "min",
+    "not",
+    "now",
+    "number",
+    "pad",
+    "parse",
+    "parseInteger",
+    "partition",
+    "power",
+    "random",
+    "range",
+    "reduce",
+    "replace",
+    "reverse",
+    "round",
+    "shuffle",
+    "sift",
+    "single",
+    "sort",
+    "split",
+    "spread",
+    "sqrt",
+    "string",
+    "substring",
+    "substringAfter",
+    "substringBefore",
+    "sum",
+    "toMillis",
+    "trim",
+    "type",
+    "uppercase",
+    "uuid",
+    "zip",
+];
+
 const UNQUALIFIED: &str = "The expression refers to a name outside '$states' and variables";
 const IMPLICIT: &str = "The expression uses '$' or '$$' at the top level";
 const EVAL: &str = "The function '$eval' is not supported";
@@ -279,12 +357,16 @@ fn inspect(node: &AstNode, inner: bool, uses: &mut Uses) -> Result<(), &'static 
             } else {
                 uses.variables.insert(name.as_str().into());
                 uses.functions.insert(name.as_str().into());
+                uses.named.insert(name.as_str().into());
             }
             Ok(())
         }
         AstNode::Path { steps } => inspect_path(steps, inner, uses),
         AstNode::Binary { op: BinaryOp::Coalesce | BinaryOp::Default, .. } => Err(ELVIS),
-        AstNode::Binary { lhs, rhs, .. } => {
+        AstNode::Binary { op, lhs, rhs } => {
+            if let (BinaryOp::ColonEqual, AstNode::Variable(name)) = (op, &**lhs) {
+                uses.bound.insert(name.as_str().into());
+            }
             inspect(lhs, inner, uses)?;
             inspect(rhs, inner, uses)
         }
@@ -301,7 +383,10 @@ fn inspect(node: &AstNode, inner: bool, uses: &mut Uses) -> Result<(), &'static 
             inspect(procedure, inner, uses)?;
             each(args, uses)
         }
-        AstNode::Lambda { body, .. } => inspect(body, inner, uses),
+        AstNode::Lambda { params, body, .. } => {
+            uses.bound.extend(params.iter().map(|name| name.trim_start_matches('$').into()));
+            inspect(body, inner, uses)
+        }
         AstNode::Array(items) | AstNode::Block(items) | AstNode::ArrayGroup(items) => each(items, uses),
         AstNode::Object(pairs) => inspect_pairs(pairs, inner, uses),
         AstNode::ObjectTransform { input, pattern } => {
@@ -347,6 +432,7 @@ fn inspect_pairs(pairs: &[(AstNode, AstNode)], inner: bool, uses: &mut Uses) -> 
 
 fn inspect_path(steps: &[PathStep], inner: bool, uses: &mut Uses) -> Result<(), &'static str> {
     for (at, step) in steps.iter().enumerate() {
+        uses.bound.extend([&step.focus, &step.index_var].into_iter().flatten().map(|name| name.as_str().into()));
         let states = at == 0 && matches!(&step.node, AstNode::Variable(name) if name == "states");
         let second = steps.get(1).filter(|_| states && step.stages.is_empty()).map(|step| &step.node);
         match second {
@@ -610,8 +696,19 @@ mod tests {
     #[test]
     fn knows_what_it_uses() {
         let expression = Expression::parse("$states.result.x & $y & $sum($z)").unwrap();
-        assert_eq!(expression.variables(), ["sum", "y", "z"]);
+        assert_eq!(expression.references().collect::<Vec<_>>(), ["y", "z"]);
         assert_eq!(expression.uses.fields, [Field::Result].into());
+        assert!(FUNCTIONS.is_sorted());
+        let check = |source: &str, expected: &[&str]| {
+            let expression = Expression::parse(source).unwrap();
+            assert_eq!(expression.references().collect::<Vec<_>>(), expected, "{source}");
+        };
+        check("$map($list, $uppercase)", &["list"]);
+        check("($x := $y; $x + 1)", &["y"]);
+        check("$map($list, function($item, $at) { $item * $factor + $at })", &["factor", "list"]);
+        check("$rows@$row.{'n': $row.n, 'k': $k}", &["k", "rows"]);
+        check("$rows[n = $n].{'v': $$}", &["n", "rows"]);
+        check("$uuid() & $parse($text).a & $states.context.x", &["text"]);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) event_count: u64,
     /// For a child of a Map Run: how many items it was given.
     pub(crate) item_count: Option<u64>,
+    /// The execution and the task that started it.
+    pub(crate) starter: Option<String>,
 }
 
 impl ExecutionRow {
@@ -47,7 +49,7 @@ impl ExecutionRow {
 
 const COLUMNS: &str = "e.id, e.arn, e.name, e.machine_arn, e.revision, e.version_arn, e.alias_arn, r.arn, e.status,
     e.started_at, e.stopped_at, e.input, e.output, e.error, e.cause, e.trace_header, e.redrive_count, e.redriven_at,
-    e.event_count, e.item_count";
+    e.event_count, e.item_count, e.starter";
 
 const TABLES: &str = "states_executions e LEFT JOIN states_map_runs r ON r.id = e.map_run";
 
@@ -73,6 +75,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
         redriven_at: row.get::<_, Option<i64>>(17)?.map(UnixMillis),
         event_count: row.get(18)?,
         item_count: row.get(19)?,
+        starter: row.get(20)?,
     })
 }
 

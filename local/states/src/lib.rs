@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod executions;
 mod express;
+mod items;
 mod machines;
 mod map_run_rows;
 mod map_runs;

@@ -1,33 +1,23 @@
-//! What a Map Run needs done: items read, children started, stopped and redriven, results written.
-
-use std::io::{BufRead, BufReader};
+//! What a Map Run needs done: children started, stopped and redriven, results written. Reading items is `items`.
 
 use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use vodline_asl::{
-    Event, ExecutionInfo, ExecutionKind, ExecutionStatus, Outcome, Payload, Resource, UnixMillis,
-    map_run::{ItemReader, MapRunCommand, MapRunEvent, ResultWriter},
+    Event, ExecutionInfo, ExecutionKind, ExecutionStatus, Outcome, Payload, UnixMillis,
+    map_run::{MapRunCommand, MapRunEvent, ResultWriter},
 };
-use vodline_core::{AwsError, ObjectMetadata, Principal, StoreError};
+use vodline_core::{ObjectMetadata, Principal, StoreError};
 
 use crate::{
     Error, States,
     api::map_runs::{children_machine_arn, label_of},
-    csv,
     engine::{self, Input, MapRunContext, NewExecution, Subject, Verdict},
     executions::{self, ExecutionRow, Filter},
+    items::{only, text, words},
     redrive,
     tasks::name_for,
 };
-
-/// Largest file that items are read from, in bytes; a bound of ours, the same as AWS's for JSON and CSV.
-/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html>.
-const ITEM_FILE_BYTES_MAX: u64 = 10 * 1_024 * 1_024 * 1_024;
-
-/// Most items of one run.
-/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/input-output-itemreader.html>.
-const ITEMS_MAX: usize = 100_000_000;
 
 impl States {
     /// Carries out one command of a run.
@@ -152,6 +142,7 @@ impl States {
             revision: context.revision,
             map_run: Some((run, index)),
             item_count: None,
+            starter: None,
             trace_header: None,
         }
     }
@@ -188,45 +179,6 @@ impl States {
                 |row| row.get(0),
             )?)
         })
-    }
-
-    /// Reads all items. An error is the cause in words.
-    async fn read_items(&self, reader: &ItemReader, context: &MapRunContext) -> Result<Vec<Value>, String> {
-        let action = match &reader.resource {
-            Resource::Service(service) if service.service == "s3" => service.action.as_str(),
-            other => return Err(format!("the local home does not support items from {other}")),
-        };
-        let arguments = reader.arguments.value();
-        let bucket = text(arguments, "Bucket")?;
-        let max =
-            reader.max_items.and_then(|max| usize::try_from(max).ok()).filter(|max| *max > 0).unwrap_or(ITEMS_MAX);
-        let principal = Principal::Role(context.parent.role_arn.clone());
-        match action {
-            "listObjectsV2" => {
-                let prefix = arguments.get("Prefix").and_then(Value::as_str).unwrap_or_default();
-                only(arguments, &["Bucket", "Prefix"])?;
-                if reader.transformation.as_deref().is_some_and(|kind| kind != "NONE") {
-                    return Err("the local home does not support Transformation LOAD_AND_FLATTEN".to_owned());
-                }
-                self.allowed(&principal, "s3:ListBucket", &format!("arn:aws:s3:::{bucket}"))?;
-                let objects = self.config.objects.list(&bucket, prefix).map_err(|error| words(&error))?;
-                Ok(objects.iter().take(max).map(listed).collect())
-            }
-            "getObject" => {
-                only(arguments, &["Bucket", "Key"])?;
-                let key = text(arguments, "Key")?;
-                self.allowed(&principal, "s3:GetObject", &format!("arn:aws:s3:::{bucket}/{key}"))?;
-                let object = self.config.objects.get(&bucket, &key).map_err(|error| words(&error))?;
-                if object.info.size_bytes > ITEM_FILE_BYTES_MAX {
-                    return Err(format!("s3://{bucket}/{key} is larger than {ITEM_FILE_BYTES_MAX} bytes"));
-                }
-                let reader = reader.clone();
-                tokio::task::spawn_blocking(move || read_file(&object.path, &reader, max))
-                    .await
-                    .map_err(|_| "reading the items was interrupted".to_owned())?
-            }
-            other => Err(format!("the local home does not support items from s3:{other}")),
-        }
     }
 
     /// Writes what became of the children; returns where.
@@ -300,10 +252,6 @@ impl States {
         })
         .await
         .map_err(|_| "writing the results was interrupted".to_owned())?
-    }
-
-    fn allowed(&self, principal: &Principal, action: &str, resource: &str) -> Result<(), String> {
-        self.config.authorizer.authorize(principal, action, resource).map_err(|error| words(&error))
     }
 }
 
@@ -402,80 +350,6 @@ fn transformed(writer: &ResultWriter, group: &[&ExecutionRow]) -> Vec<Value> {
 
 fn lines(writer: &ResultWriter) -> bool {
     writer.output_type.as_deref() == Some("JSONL")
-}
-
-/// An object in a listing, as the Map state sees it.
-fn listed(object: &vodline_core::ObjectInfo) -> Value {
-    json!({
-        "Etag": object.etag,
-        "Key": object.key,
-        "LastModified": object.last_modified.as_second(),
-        "Size": object.size_bytes,
-        "StorageClass": "STANDARD",
-    })
-}
-
-/// Reads the items of a file.
-fn read_file(path: &std::path::Path, reader: &ItemReader, max: usize) -> Result<Vec<Value>, String> {
-    let open = || std::fs::File::open(path).map(BufReader::new).map_err(|error| error.to_string());
-    match reader.input_type.as_deref() {
-        Some("CSV") => {
-            let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-            csv::items(&text, reader, max)
-        }
-        Some("JSONL") => {
-            let mut items = Vec::new();
-            for line in open()?.lines() {
-                let line = line.map_err(|error| error.to_string())?;
-                if items.len() == max {
-                    break;
-                }
-                if !line.trim().is_empty() {
-                    items.push(serde_json::from_str(&line).map_err(|error| error.to_string())?);
-                }
-            }
-            Ok(items)
-        }
-        Some("JSON") => {
-            let mut value: Value = serde_json::from_reader(open()?)
-                .map_err(|error| format!("Attempting to map over non-iterable node: the file is not JSON ({error})"))?;
-            if let Some(pointer) = &reader.items_pointer {
-                value = value
-                    .pointer_mut(pointer)
-                    .map(Value::take)
-                    .ok_or_else(|| format!("ItemsPointer {pointer} matches nothing in the file"))?;
-            }
-            match value {
-                Value::Array(mut items) => {
-                    items.truncate(max);
-                    Ok(items)
-                }
-                // An object is iterated member by member.
-                Value::Object(members) => {
-                    Ok(members.into_iter().take(max).map(|(key, value)| json!({"Key": key, "Value": value})).collect())
-                }
-                _ => Err("Attempting to map over non-iterable node.".to_owned()),
-            }
-        }
-        other => Err(format!("the local home does not support InputType {}", other.unwrap_or("(none)"))),
-    }
-}
-
-fn text(arguments: &Value, name: &str) -> Result<String, String> {
-    arguments.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("{name} must be given"))
-}
-
-/// Refuses what is not supported, by name.
-fn only(arguments: &Value, names: &[&str]) -> Result<(), String> {
-    let unknown = arguments.as_object().into_iter().flatten().find(|(name, _)| !names.contains(&name.as_str()));
-    match unknown {
-        Some((name, _)) => Err(format!("the local home does not support {name} here")),
-        None => Ok(()),
-    }
-}
-
-fn words(error: &AwsError) -> String {
-    format!("{} (Service: S3; Status Code: {}; Error Code: {})", error.message, error.status.as_u16(), error.code)
 }
 
 /// An error with its sources.

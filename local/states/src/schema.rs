@@ -3,7 +3,7 @@
 use vodline_core::Migration;
 
 /// The tables. Times are milliseconds since 1970; JSON is text.
-pub(crate) const TABLES: Migration = Migration { service: "states", statements: &[V1, V2] };
+pub(crate) const TABLES: Migration = Migration { service: "states", statements: &[V1, V2, V3] };
 
 /// `states_revisions` never change: an execution goes on with the definition it began with.
 ///
@@ -157,4 +157,10 @@ CREATE TABLE states_map_children (
     PRIMARY KEY (run, child)
 ) WITHOUT ROWID;
 ALTER TABLE states_executions ADD COLUMN item_count INTEGER;
+";
+
+/// `starter` is the execution and the task that started an execution: started over after a crash, the task finds that it
+/// has done so, even if the execution has ended meanwhile.
+const V3: &str = "
+ALTER TABLE states_executions ADD COLUMN starter TEXT;
 ";

@@ -101,6 +101,7 @@ impl Executions for States {
             name: name.map(str::to_owned),
             input: input.to_owned(),
             trace_header: None,
+            starter: None,
         };
         Ok(self.start_execution(start).await?.execution_arn)
     }

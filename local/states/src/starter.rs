@@ -20,6 +20,8 @@ pub(crate) struct Start {
     pub(crate) input: String,
     /// The X-Ray trace header.
     pub(crate) trace_header: Option<String>,
+    /// The execution and the task that start it. What they started once they have started.
+    pub(crate) starter: Option<String>,
 }
 
 /// What was started.
@@ -49,6 +51,7 @@ impl From<Unavailable> for AwsError {
 impl States {
     /// StartExecution. An execution of the same name and input that still runs is the answer to a repeated start.
     pub(crate) async fn start_execution(&self, start: Start) -> Result<Started, AwsError> {
+        let starter = start.starter.clone();
         let Prepared { info, input, machine, revision, trace_header } = self.prepare(start)?;
         if info.kind == ExecutionKind::Express {
             return Ok(self.start_express(express::Run { info, input, revision }));
@@ -56,7 +59,16 @@ impl States {
         let id = self.engine.context().next_id();
         let execution_arn = info.arn.clone();
         let text = input.clone();
-        let new = NewExecution { info, input, machine, revision, map_run: None, item_count: None, trace_header };
+        let new = NewExecution {
+            info,
+            input,
+            machine,
+            revision,
+            map_run: None,
+            item_count: None,
+            starter: starter.clone(),
+            trace_header,
+        };
         if let Verdict::Began(started_at) =
             self.engine.deliver(Subject::Execution(id), Input::Start(Box::new(new))).await?
         {
@@ -65,7 +77,8 @@ impl States {
         // There is one of this name.
         let row = self.engine.context().store.read(|connection| executions::by_arn(connection, &execution_arn))?;
         let row = row.ok_or_else(|| AwsError::internal("an execution vanished as it began"))?;
-        if row.status != ExecutionStatus::Running || row.input != text.text() {
+        let is_same_start = starter.is_some() && row.starter == starter;
+        if !is_same_start && (row.status != ExecutionStatus::Running || row.input != text.text()) {
             return Err(error::execution_already_exists(&execution_arn));
         }
         Ok(Started { execution_arn, started_at: row.started_at, id: Some(row.id) })
@@ -73,7 +86,7 @@ impl States {
 
     /// Checks a start and finds out what is to run.
     pub(crate) fn prepare(&self, start: Start) -> Result<Prepared, AwsError> {
-        let Start { machine_arn, name, input, trace_header } = start;
+        let Start { machine_arn, name, input, trace_header, starter: _ } = start;
         let context = self.engine.context();
         let (target, role_arn) = context.store.read::<_, AwsError>(|connection| {
             let target = machines::resolve(connection, &machine_arn, &*context.entropy)?;

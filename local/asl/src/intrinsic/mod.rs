@@ -103,6 +103,17 @@ impl Call {
         text.starts_with("States.")
     }
 
+    /// Every path among its arguments, however deep.
+    pub(crate) fn each_path<'c>(&'c self, visit: &mut impl FnMut(&'c Path)) {
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path) => visit(path),
+                Argument::Call(call) => call.each_path(visit),
+                Argument::Literal(_) | Argument::Text { .. } => {}
+            }
+        }
+    }
+
     /// Calls the function.
     pub(crate) fn evaluate(&self, input: &Value, facts: &Facts<'_>) -> Result<Value, CallFailure> {
         let mut values = Vec::with_capacity(self.arguments.len());

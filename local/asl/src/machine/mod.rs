@@ -2,8 +2,10 @@
 
 pub(crate) mod model;
 mod parse;
+mod references;
 mod syntax;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
@@ -55,6 +57,17 @@ impl StateMachine {
     /// The names of all its states, inner ones included, in the order of the definition.
     pub fn state_names(&self) -> impl Iterator<Item = &str> {
         self.definition.states.iter().map(|state| &*state.name)
+    }
+
+    /// The variables that each state refers to, by the names of the states; states that refer to none are left out.
+    /// `DescribeStateMachine` answers this as `variableReferences`.
+    #[must_use]
+    pub fn variable_references(&self) -> BTreeMap<String, Vec<String>> {
+        let states = self.definition.states.iter().map(|state| (&state.name, references::of(state)));
+        states
+            .filter(|(_, variables)| !variables.is_empty())
+            .map(|(name, variables)| (name.to_string(), variables.into_iter().map(str::to_owned).collect()))
+            .collect()
     }
 
     /// The machine that the children of a Distributed Map state run.

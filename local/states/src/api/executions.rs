@@ -214,6 +214,7 @@ impl States {
                 name: input.name,
                 input: input.input.unwrap_or_else(|| "{}".to_owned()),
                 trace_header: input.trace_header,
+                starter: None,
             })
             .await?;
         answer(&StartExecutionOutput { execution_arn: started.execution_arn, start_date: started.started_at })

@@ -1,8 +1,10 @@
 //! State machines and their versions.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
-use vodline_asl::{ExecutionKind, UnixMillis};
+use vodline_asl::{ExecutionKind, StateMachine, UnixMillis};
 use vodline_core::{AwsError, Request, Response, StoreError};
 
 use super::{Nothing, answer, at_most, decode, executions::IncludedData, paging, required, tags::Tag};
@@ -173,6 +175,8 @@ struct DescribeStateMachineOutput {
     revision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    variable_references: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -598,6 +602,8 @@ fn check_description(description: Option<&str>, publish: bool) -> Result<(), Aws
 }
 
 fn describe(machine: &Machine, revision: RevisionRow, included: bool) -> DescribeStateMachineOutput {
+    // They come of the definition, and are shown where it is. It was valid when it was stored.
+    let parsed = StateMachine::parse_for(&revision.definition, machine.kind).ok().filter(|_| included);
     DescribeStateMachineOutput {
         state_machine_arn: machine.arn.clone(),
         name: machine.name.clone(),
@@ -617,6 +623,7 @@ fn describe(machine: &Machine, revision: RevisionRow, included: bool) -> Describ
         label: None,
         revision_id: revision.revision_id,
         description: None,
+        variable_references: parsed.map(|machine| machine.variable_references()).unwrap_or_default(),
     }
 }
 

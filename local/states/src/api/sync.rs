@@ -79,6 +79,7 @@ impl States {
             name: input.name,
             input: input.input.unwrap_or_else(|| "{}".to_owned()),
             trace_header: input.trace_header,
+            starter: None,
         })?;
         let Prepared { info, input, revision, trace_header, .. } = prepared;
         if info.kind != ExecutionKind::Express {

@@ -40,6 +40,7 @@ pub(crate) struct NewRow {
     /// The Map Run it is a child of, and which child.
     pub(crate) map_run: Option<(i64, u64)>,
     pub(crate) item_count: Option<u64>,
+    pub(crate) starter: Option<String>,
     pub(crate) trace_header: Option<String>,
     pub(crate) started_at: UnixMillis,
     pub(crate) input: String,
@@ -313,8 +314,8 @@ fn insert(transaction: &Transaction<'_>, id: i64, row: &NewRow) -> Result<bool, 
         .prepare_cached(
             "INSERT INTO states_executions (id, arn, name, machine, machine_arn, revision, version_arn, alias_arn,
                  map_run, map_index, status, started_at, stopped_at, input, output, error, cause, trace_header,
-                 redrive_count, event_count, snapshot, item_count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21)
+                 redrive_count, event_count, snapshot, item_count, starter)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, 0, ?19, ?20, ?21, ?22)
              ON CONFLICT (arn) DO NOTHING",
         )?
         .execute(params![
@@ -339,6 +340,7 @@ fn insert(transaction: &Transaction<'_>, id: i64, row: &NewRow) -> Result<bool, 
             status.event_count,
             status.snapshot,
             row.item_count,
+            row.starter,
         ])?;
     Ok(inserted == 1)
 }

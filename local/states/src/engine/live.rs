@@ -364,6 +364,7 @@ impl LiveExecution {
             alias_arn,
             map_run: self.map_run,
             item_count: new.item_count,
+            starter: new.starter,
             trace_header: new.trace_header,
             started_at: self.execution.started_at().unwrap_or_default(),
             input: new.input.text().to_owned(),

@@ -95,6 +95,8 @@ pub(crate) struct NewExecution {
     pub(crate) map_run: Option<(i64, u64)>,
     /// How many items a child of a Map Run was given.
     pub(crate) item_count: Option<u64>,
+    /// The execution and the task that start it.
+    pub(crate) starter: Option<String>,
     pub(crate) trace_header: Option<String>,
 }
 

@@ -60,6 +60,7 @@ impl States {
             name: Some(name.unwrap_or_else(|| name_for(&context.execution_arn, &task.task.0.to_string()))),
             input,
             trace_header,
+            starter: Some(format!("{}#{}", context.execution_arn, task.task.0)),
         };
         let started = self.start_execution(start).await.map_err(|error| api_error(&error))?;
         let output = serde_json::json!({

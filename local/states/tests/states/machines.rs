@@ -200,3 +200,44 @@ async fn a_definition_is_validated_without_creating_it() {
     assert_eq!(bad["result"], "FAIL");
     assert_eq!(bad["diagnostics"][0]["severity"], "ERROR");
 }
+
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_DescribeStateMachine.html>.
+#[tokio::test]
+async fn a_machine_tells_which_variables_its_states_refer_to() {
+    let home = Home::new();
+    let definition = json!({
+        "StartAt": "Set",
+        "States": {
+            "Set": {"Type": "Pass", "Assign": {"a": 1, "list": [1]}, "Next": "Path"},
+            "Path": {
+                "Type": "Pass", "Parameters": {"x.$": "$a", "y.$": "States.Format('{}', $b.c)", "z.$": "$.d"}, "Next": "Choose",
+            },
+            "Choose": {
+                "Type": "Choice",
+                "Choices": [{"And": [{"Variable": "$a", "NumericEqualsPath": "$c"}], "Next": "Each", "Assign": {"d.$": "$e"}}],
+                "Default": "Each",
+            },
+            "Each": {
+                "Type": "Map", "QueryLanguage": "JSONata", "Items": "{% $list %}", "MaxConcurrency": "{% $most %}",
+                "ItemProcessor": {"StartAt": "Inner", "States": {"Inner": {
+                    "Type": "Pass", "QueryLanguage": "JSONata", "Output": "{% $map($list, $string) %}", "End": true,
+                }}},
+                "End": true,
+            },
+        },
+    });
+    let arn = home.machine("refers", definition).await;
+    let found = home.ok("DescribeStateMachine", json!({"stateMachineArn": arn})).await;
+    let expected = json!({
+        "Path": ["a", "b"], "Choose": ["a", "c", "e"], "Each": ["list", "most"], "Inner": ["list"],
+    });
+    assert_eq!(found["variableReferences"], expected);
+    let metadata =
+        home.ok("DescribeStateMachine", json!({"stateMachineArn": arn, "includedData": "METADATA_ONLY"})).await;
+    assert_eq!(metadata.get("variableReferences"), None);
+    let plain = home.machine("plain", one(json!({"Type": "Pass"}))).await;
+    assert_eq!(
+        home.ok("DescribeStateMachine", json!({"stateMachineArn": plain})).await.get("variableReferences"),
+        None
+    );
+}

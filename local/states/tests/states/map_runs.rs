@@ -94,6 +94,84 @@ async fn items_come_from_listings_csv_and_json_and_results_go_to_a_bucket() {
 }
 
 #[tokio::test]
+async fn items_come_from_inventories_athena_results_and_whole_folders() {
+    let home = Home::new();
+    home.objects.put("in", "list/a.jsonl", "{\"n\":1}\n{\"n\":2}\n");
+    home.objects.put("in", "list/b.jsonl", "{\"n\":3}\n");
+    let rows = "\"in\",\"a%20b.mp4\",\"3\"\n\"in\",\"c.mp4\",\"4\"\n";
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zipped, rows.as_bytes()).unwrap();
+    home.objects.put("in", "rows.csv.gz", zipped.finish().unwrap());
+    home.objects.put("in", "athena.csv", "s3://in/list/a.jsonl\ns3://in/list/b.jsonl\n");
+    let inventory = |format: &str| {
+        json!({
+            "sourceBucket": "videos", "destinationBucket": "arn:aws:s3:::in", "version": "2016-11-30",
+            "creationTimestamp": "1700000000000", "fileFormat": format, "fileSchema": "Bucket, Key, Size",
+            "files": [{"key": "rows.csv.gz", "size": 1, "MD5checksum": "0"}],
+        })
+    };
+    home.objects.put("in", "manifest.json", inventory("CSV").to_string());
+    home.objects.put("in", "orc.json", inventory("ORC").to_string());
+    let number = std::cell::Cell::new(0);
+    let check = async |reader: Value, expected: Result<Value, &str>| {
+        number.set(number.get() + 1);
+        let name = format!("reads-{}", number.get());
+        let machine = home.machine(&name, map(json!({"Type": "Pass"}), json!({"ItemReader": reader}))).await;
+        let arn = home.begin(&machine, json!({})).await;
+        match expected {
+            Ok(expected) => {
+                let output = home.until(&arn, "SUCCEEDED").await["output"].clone();
+                assert_eq!(serde_json::from_str::<Value>(output.as_str().unwrap()).unwrap(), expected, "{reader}");
+            }
+            Err(cause) => {
+                let found = home.until(&arn, "FAILED").await;
+                assert_eq!((&found["error"], &found["cause"]), (&json!("States.ItemReaderFailed"), &json!(cause)));
+            }
+        }
+    };
+    let get = |config: Value, key: &str| {
+        json!({
+            "Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": config,
+            "Parameters": {"Bucket": "in", "Key": key},
+        })
+    };
+    let rows = json!([
+        {"Bucket": "in", "Key": "a%20b.mp4", "Size": "3"},
+        {"Bucket": "in", "Key": "c.mp4", "Size": "4"},
+    ]);
+    check(get(json!({"InputType": "MANIFEST"}), "manifest.json"), Ok(rows.clone())).await;
+    check(get(json!({"ManifestType": "S3_INVENTORY"}), "manifest.json"), Ok(rows)).await;
+    let orc = "the local home does not support inventories in ORC";
+    check(get(json!({"InputType": "MANIFEST"}), "orc.json"), Err(orc)).await;
+    let athena = json!({"ManifestType": "ATHENA_DATA", "InputType": "JSONL", "MaxItems": 2});
+    check(get(athena, "athena.csv"), Ok(json!([{"n": 1}, {"n": 2}]))).await;
+    let parquet = "the local home does not support InputType PARQUET";
+    check(get(json!({"InputType": "PARQUET"}), "rows.csv.gz"), Err(parquet)).await;
+    let flatten = json!({
+        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "ReaderConfig": {"InputType": "JSONL", "Transformation": "LOAD_AND_FLATTEN"},
+        "Parameters": {"Bucket": "in", "Prefix": "list/"},
+    });
+    check(flatten, Ok(json!([{"n": 1}, {"n": 2}, {"n": 3}]))).await;
+}
+
+#[tokio::test]
+async fn executions_of_a_run_tell_how_many_items_they_were_given() {
+    let home = Home::new();
+    let more = json!({"ItemBatcher": {"MaxItemsPerBatch": 2}});
+    let machine = home.machine("batches", map(json!({"Type": "Pass"}), more)).await;
+    let arn = home.begin(&machine, json!([1, 2, 3])).await;
+    home.until(&arn, "SUCCEEDED").await;
+    let run = home.event(&arn, "MapRunStarted").await["mapRunStartedEventDetails"]["mapRunArn"].clone();
+    let children = home.ok("ListExecutions", json!({"mapRunArn": run})).await;
+    let counts: Vec<_> = children["executions"].as_array().unwrap().iter().map(|child| &child["itemCount"]).collect();
+    assert_eq!(counts.iter().map(|count| count.as_u64().unwrap()).sum::<u64>(), 3);
+    assert_eq!(counts.len(), 2);
+    let own = home.ok("ListExecutions", json!({"stateMachineArn": machine})).await;
+    assert_eq!(own["executions"][0].get("itemCount"), None);
+}
+
+#[tokio::test]
 async fn a_missing_file_fails_the_map() {
     let home = Home::new();
     let reader = json!({

@@ -93,7 +93,7 @@ pub(crate) struct FakeObjects {
 }
 
 impl FakeObjects {
-    pub(crate) fn put(&self, bucket: &str, key: &str, body: &str) {
+    pub(crate) fn put(&self, bucket: &str, key: &str, body: impl AsRef<[u8]>) {
         let path = self.directory.path().join(format!("source-{}", self.objects.lock().unwrap().len()));
         std::fs::write(&path, body).unwrap();
         self.put_file(bucket, key, &path, ObjectMetadata::default()).unwrap();
