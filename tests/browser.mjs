@@ -49,6 +49,24 @@ try {
   await page.locator('video').evaluate((video) => { video.currentTime = 0; return video.play(); });
   await media((video) => video.videoHeight, `the picture is ${height} lines high`).toBe(height);
 
+  // Over the seek bar the storyboard shows the moment under the pointer.
+  const bar = page.locator('.vjs-progress-holder');
+  const box = await bar.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2);
+  const preview = page.locator('canvas.vod-storyboard');
+  await expect(preview).toBeVisible({ timeout: 15_000 });
+  const shown = () => preview.evaluate((canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let bright = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] + data[at + 1] + data[at + 2] > 60) bright += 1;
+    return { width: canvas.width, height: canvas.height, share: bright / (data.length / 4) };
+  });
+  const { width, height: tall, share } = await shown();
+  assert.deepEqual([width, tall], [320, 180], 'a thumbnail of the ladder');
+  assert.ok(share > 0.3, `the preview shows a picture, not a blank: ${share}`);
+  await page.screenshot({ path: path.join(shots, 'storyboard.png') });
+  await expect(page.getByRole('link', { name: /\.mpd$/ })).toHaveAttribute('href', /^\/v\//);
+
   // The upload page takes a file by the key in its address, and follows the states to the end.
   await page.goto(`${site}/upload.html#key=${uploadKey}`);
   await page.locator('input[type=file]').setInputFiles(clip);

@@ -78,6 +78,32 @@ pub fn silent() -> PathBuf {
     )
 }
 
+/// A picture that was filmed upright: 640 by 360 pixels, and a quarter turn in the metadata.
+#[must_use]
+pub fn portrait() -> PathBuf {
+    let lying = silent();
+    clip("portrait.mp4", &["-i", lying.to_str().unwrap(), "-c", "copy", "-metadata:s:v", "rotate=90"])
+}
+
+/// A picture with six channels of sound.
+#[must_use]
+pub fn surround() -> PathBuf {
+    let sound = "sine=frequency=440:sample_rate=48000:duration=2,pan=5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0";
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2", "-f", "lavfi", "-i", sound];
+    clip("surround.mp4", &[&picture, ENCODE].concat())
+}
+
+/// A picture with two tracks of sound, in two languages.
+#[must_use]
+pub fn two_languages() -> PathBuf {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=30:duration=2"];
+    let english = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000:duration=2"];
+    let german = ["-f", "lavfi", "-i", "sine=frequency=880:sample_rate=48000:duration=2"];
+    let tracks = ["-map", "0:v", "-map", "1:a", "-map", "2:a"];
+    let languages = ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"];
+    clip("two-languages.mp4", &[&picture[..], &english, &german, &tracks, &languages, ENCODE].concat())
+}
+
 /// A video whose index at the end is cut off.
 #[must_use]
 pub fn truncated() -> PathBuf {

@@ -55,6 +55,7 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub struct Home {
     child: Child,
     template: PathBuf,
+    parameters: Vec<String>,
     /// Its data directory; kept when the home is stopped, so that another can go on from it.
     pub data: TempDir,
     /// Port of the AWS APIs.
@@ -73,7 +74,14 @@ impl Home {
     /// A new home of another stack than ours.
     #[must_use]
     pub fn start_with(template: &Path) -> Self {
-        Self::launch(template.to_owned(), TempDir::new().unwrap(), 0, 0)
+        Self::launch(template.to_owned(), Vec::new(), TempDir::new().unwrap(), 0, 0)
+    }
+
+    /// A new home of our stack with other parameters, each `NAME=VALUE`.
+    #[must_use]
+    pub fn start_with_parameters(parameters: &[&str]) -> Self {
+        let parameters = parameters.iter().map(ToString::to_string).collect();
+        Self::launch(root().join("template.yaml"), parameters, TempDir::new().unwrap(), 0, 0)
     }
 
     /// A home on existing data, ready to work.
@@ -82,10 +90,10 @@ impl Home {
     /// When it does not come up.
     #[must_use]
     pub fn start_in(data: TempDir, port: u16, edge_port: u16) -> Self {
-        Self::launch(root().join("template.yaml"), data, port, edge_port)
+        Self::launch(root().join("template.yaml"), Vec::new(), data, port, edge_port)
     }
 
-    fn launch(template: PathBuf, data: TempDir, port: u16, edge_port: u16) -> Self {
+    fn launch(template: PathBuf, parameters: Vec<String>, data: TempDir, port: u16, edge_port: u16) -> Self {
         let note = data.path().join("home.json");
         let _ = std::fs::remove_file(&note);
         let mut child = Command::new(program("vodline"))
@@ -95,6 +103,7 @@ impl Home {
             .args(["--port", &port.to_string(), "--edge-port", &edge_port.to_string()])
             .arg("--template")
             .arg(&template)
+            .args(parameters.iter().flat_map(|parameter| ["--parameter", parameter]))
             .stdin(Stdio::null())
             .spawn()
             .expect("vodline starts");
@@ -103,7 +112,7 @@ impl Home {
             serde_json::from_slice(&std::fs::read(&note).ok()?).ok()
         });
         let port = |name: &str| u16::try_from(ports[name].as_u64().unwrap()).unwrap();
-        Self { child, template, data, port: port("port"), edge_port: port("edgePort") }
+        Self { child, template, parameters, data, port: port("port"), edge_port: port("edgePort") }
     }
 
     /// Ends the home as a power cut would, and starts another on the same data and ports.
@@ -115,8 +124,9 @@ impl Home {
         // `Home` has a Drop; the data directory has to survive it.
         let data = std::mem::replace(&mut self.data, TempDir::new().unwrap());
         let template = std::mem::take(&mut self.template);
+        let parameters = std::mem::take(&mut self.parameters);
         drop(self);
-        Self::launch(template, data, port, edge_port)
+        Self::launch(template, parameters, data, port, edge_port)
     }
 
     /// The home's process id.

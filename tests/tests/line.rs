@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::sync::OnceLock;
+use std::{path::Path, sync::OnceLock};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -33,6 +33,22 @@ fn host_and_path(url: &str) -> (&str, &str) {
     (&rest[..slash], &rest[slash..])
 }
 
+/// The storyboard has a picture for each second, and its sheets are there.
+#[track_caller]
+fn storyboard_shows(home: &Home, row: &Value, pictures: usize) {
+    let path = row["storyboard"].as_str().unwrap_or_else(|| panic!("no storyboard in {row:#}"));
+    let (status, body) = get(&home.site(path), &[]);
+    let text = String::from_utf8(body).unwrap();
+    assert_eq!((status, text.lines().next()), (200, Some("WEBVTT")), "{text}");
+    let cues: Vec<_> = text.lines().filter_map(|line| line.split_once("#xywh=")).collect();
+    assert_eq!(cues.len(), pictures, "{text}");
+    let folder = path.rsplit_once('/').unwrap().0;
+    for (sheet, _) in cues {
+        let (status, body) = get(&home.site(&format!("{folder}/{sheet}")), &[]);
+        assert_eq!((status, &body[..3]), (200, &[0xff, 0xd8, 0xff][..]), "{sheet} is a JPEG");
+    }
+}
+
 #[test]
 fn a_video_goes_through_every_step_and_plays() {
     let home = home();
@@ -57,8 +73,19 @@ fn a_video_goes_through_every_step_and_plays() {
     // A viewer's own header opens nothing.
     assert_eq!(get(&home.site("/v/media/x"), &[("x-mediapackage-cdnidentifier", "guess")]).0, 404);
 
+    // DASH and CMAF are packaged just in time as well, and were played from too.
+    for format in ["hls", "dash", "cmaf"] {
+        let path = row["playback"][format].as_str().unwrap_or_else(|| panic!("{format} in {row:#}"));
+        assert!(path.starts_with("/v/"), "{path}");
+        assert_eq!(get(&home.site(path), &[]).0, 200, "{path}");
+        let manifests = row["receipt"]["manifests"].as_array().unwrap();
+        let seen = manifests.iter().find(|seen| seen["format"] == format).unwrap_or_else(|| panic!("{row:#}"));
+        assert_eq!((&seen["renditions"], seen["path"].as_str()), (&3.into(), Some(path)));
+    }
+    storyboard_shows(home, &row, 7);
+
     // What is not packaged is served from the media bucket.
-    for path in [&row["poster"], &row["playback"]["mp4"], &row["playback"]["dash"]] {
+    for path in [&row["poster"], &row["playback"]["mp4"]] {
         let path = path.as_str().unwrap_or_else(|| panic!("{row:#}"));
         let (status, body) = get(&home.site(path), &[("range", "bytes=0-99")]);
         assert_eq!((status, body.len()), (206, 100), "{path}");
@@ -70,12 +97,15 @@ fn a_video_goes_through_every_step_and_plays() {
     for state in [
         "AdmitUpload",
         "ProbeSource",
+        "ChoosePackaging",
         "TranscodeAndPrepareDelivery",
         "StartJob",
         "EnsurePackagingGroup",
         "AttachOrigin",
         "IngestAsset",
+        "VerifyAndMakeStoryboard",
         "VerifyPlayback",
+        "MakeStoryboard",
         "RecordCatalog",
     ] {
         assert!(entered.contains(&state), "{state} in {run}");
@@ -91,10 +121,9 @@ fn a_video_goes_through_every_step_and_plays() {
 fn what_cannot_be_published_ends_in_a_row_that_says_why() {
     let home = home();
     failed(&home.upload(&clips::text(), &[]), "Vod.UnsupportedSource");
-    failed(&home.upload(&clips::empty(), &[]), "Vod.UnsupportedSource");
     failed(&home.upload(&clips::truncated(), &[]), "Vod.UnsupportedSource");
-    let audio = home.upload(&clips::audio_only(), &[]);
-    assert_eq!(failed(&audio, "Vod.UnsupportedSource")["error"]["state"], "ProbeSource");
+    let empty = home.upload(&clips::empty(), &[]);
+    assert_eq!(failed(&empty, "Vod.UnsupportedSource")["error"]["state"], "ProbeSource");
     // The row is in the catalogue too, and the run can be read.
     let listed = home.print(&["videos", "--limit", "100"]);
     assert!(listed.contains("FAILED Vod.UnsupportedSource"), "{listed}");
@@ -138,8 +167,64 @@ fn uploads_never_overwrite_each_other() {
     }
 }
 
+/// What the parent playlist says of its first rendition.
+fn stream_inf(home: &Home, path: &str) -> String {
+    let (status, body) = get(&home.site(path), &[]);
+    assert_eq!(status, 200, "{path}");
+    let text = String::from_utf8(body).unwrap();
+    text.lines().find(|line| line.starts_with("#EXT-X-STREAM-INF:")).unwrap_or_else(|| panic!("{text}")).to_owned()
+}
+
 #[test]
-fn a_silent_video_is_a_video() {
-    let row = home().upload(&clips::silent(), &[]);
-    assert_eq!(ready(&row)["facts"]["audio"], serde_json::json!([]));
+fn real_sources_are_published_as_a_viewer_expects_them() {
+    let check = |clip: &Path, size: (u64, u64), channels: &[u64], has_sound: bool| {
+        let home = home();
+        let row = home.upload(clip, &[]);
+        let video = &ready(&row)["facts"]["video"];
+        assert_eq!((&video["displayWidth"], &video["displayHeight"]), (&size.0.into(), &size.1.into()), "{row:#}");
+        let tracks = row["facts"]["audio"].as_array().unwrap();
+        assert_eq!(tracks.iter().map(|track| track["channels"].as_u64().unwrap()).collect::<Vec<_>>(), channels);
+        // The one rung is as large as the source is shown, and the receipt has seen it in all formats.
+        let rendition = &row["renditions"][0];
+        assert_eq!((&rendition["width"], &rendition["height"]), (&size.0.into(), &size.1.into()), "{row:#}");
+        assert_eq!(row["receipt"]["renditions"][0]["resolution"], format!("{}x{}", size.0, size.1));
+        assert_eq!(row["receipt"]["manifests"].as_array().unwrap().len(), 3);
+        let stream = stream_inf(home, row["playback"]["hls"].as_str().unwrap());
+        assert!(stream.contains(&format!("RESOLUTION={}x{}", size.0, size.1)), "{stream}");
+        assert_eq!(stream.contains("mp4a.40.2"), has_sound, "{stream}");
+        storyboard_shows(home, &row, 2);
+    };
+    check(&clips::portrait(), (360, 640), &[], false);
+    check(&clips::silent(), (640, 360), &[], false);
+    check(&clips::surround(), (640, 360), &[6], true);
+    check(&clips::two_languages(), (640, 360), &[1, 1], true);
+}
+
+#[test]
+fn what_the_job_packages_is_served_as_it_is() {
+    let home = Home::start_with_parameters(&["Packaging=direct"]);
+    let row = home.upload(&clips::tiny(), &[]);
+    let playback = &ready(&row)["playback"];
+    assert_eq!((&playback["hls"], &row["endpoint"], &row["domainName"]), (&Value::Null, &Value::Null, &Value::Null));
+    for format in ["cmaf", "dash"] {
+        let path = playback[format].as_str().unwrap_or_else(|| panic!("{format} in {row:#}"));
+        assert!(path.starts_with(&format!("/media/{}/cmaf/", row["videoId"].as_str().unwrap())), "{path}");
+    }
+    assert_eq!(row["receipt"]["manifests"][0]["audioTracks"], 1, "{row:#}");
+    let run = home.print(&["run", row["videoId"].as_str().unwrap()]);
+    assert!(run.contains("StartDirectJob") && !run.contains("IngestAsset"), "{run}");
+    storyboard_shows(&home, &row, 2);
+}
+
+#[test]
+fn sound_alone_is_published_directly_whatever_packages_the_rest() {
+    let home = home();
+    let row = home.upload(&clips::audio_only(), &[]);
+    assert_eq!(ready(&row)["facts"].get("video"), None);
+    let names: Vec<_> = row["renditions"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["64k", "128k", "192k"]);
+    assert_eq!((&row["poster"], &row["storyboard"]), (&Value::Null, &Value::Null));
+    assert_eq!(row["receipt"]["renditions"].as_array().unwrap().len(), 3);
+    let stream = stream_inf(home, row["playback"]["cmaf"].as_str().unwrap());
+    assert!(stream.contains("mp4a.40.2") && !stream.contains("RESOLUTION"), "{stream}");
 }

@@ -14,29 +14,39 @@ use vodline_contracts::{ErrorCode, Retryability};
 use vodline_tests::machine::{definition, states, validate};
 
 /// What each step answers: once with everything a contract allows, once with as little as it demands.
-fn answers(full: bool) -> BTreeMap<&'static str, Value> {
+fn answers(full: bool, packaging: &str) -> BTreeMap<&'static str, Value> {
     let id = "v0123456789abcdef0123";
     let mut source = json!({ "bucket": "uploads", "key": "a b.mp4", "etag": "abc", "sizeBytes": 1 });
-    let mut facts = json!({
-        "container": "mp4", "durationMs": 7000, "audio": [],
-        "video": { "codec": "AVC", "displayWidth": 1280, "displayHeight": 720, "rotationDegrees": 0, "frameRate": 29.97 },
-    });
+    let mut facts = json!({ "container": "mp4", "durationMs": 7000, "audio": [] });
+    let (mut ladder, mut audio_ladder) = (json!([]), json!([]));
+    let mut storyboard = json!({});
     let mut job = json!({
         "jobId": "1-abc", "durationMs": 7000, "hlsPlaylistUri": "s3://media/hls/master.m3u8",
-        "renditions": [{ "name": "360p", "width": 640, "height": 360 }],
+        "renditions": [{ "name": "360p" }],
     });
     let mut playback = json!({});
     let mut seen = json!({ "playlistPath": "/p", "segments": 3, "durationMs": 7000, "firstSegmentBytes": 1, "lastSegmentBytes": 1 });
     if full {
         source["versionId"] = json!("1");
+        facts["video"] =
+            json!({ "codec": "AVC", "displayWidth": 1280, "displayHeight": 720, "rotationDegrees": 0, "frameRate": 29.97 });
+        ladder = json!([{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }]);
+        audio_ladder = json!([{ "name": "64k", "bitrateBps": 64_000 }]);
+        storyboard = json!({ "path": "/media/x/storyboard/storyboard.vtt" });
         facts["audio"] = json!([{ "codec": "AAC", "channels": 2, "sampleRateHz": 48000, "language": "eng" }]);
-        for name in ["dashManifestUri", "mp4Uri", "posterUri"] {
+        for name in ["dashManifestUri", "mp4Uri", "posterUri", "lastThumbnailUri"] {
             job[name] = json!("s3://media/x");
         }
         job["warnings"] = json!([250_003]);
-        job["renditions"][0]["averageBitrateBps"] = json!(1);
+        job["renditions"] = json!([{ "name": "360p", "width": 640, "height": 360, "averageBitrateBps": 1 }]);
         playback = json!({ "hls": "/h", "dash": "/d", "cmaf": "/c", "mp4": "/m" });
         seen["resolution"] = json!("640x360");
+    }
+    let mut receipt =
+        json!({ "verifiedAt": "2026-11-22T00:00:00Z", "masterPath": "/m", "renditions": [seen], "bytesFetched": 2 });
+    if full {
+        receipt["manifests"] =
+            json!([{ "format": "hls", "path": "/m", "renditions": 1, "audioTracks": 0, "segments": 3 }]);
     }
     let configurations = json!([{ "id": "g-hls", "format": "hls" }]);
     BTreeMap::from([
@@ -45,7 +55,7 @@ fn answers(full: bool) -> BTreeMap<&'static str, Value> {
             "probe-source",
             json!({
                 "facts": facts, "costEstimate": { "normalisedMinutes": 0.5, "usd": 0.01 },
-                "ladder": [{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }],
+                "ladder": ladder, "audioLadder": audio_ladder, "packaging": packaging,
             }),
         ),
         ("start-job", job),
@@ -58,13 +68,8 @@ fn answers(full: bool) -> BTreeMap<&'static str, Value> {
             "ingest-asset",
             json!({ "assetId": id, "endpoints": [{ "configurationId": "g-hls", "format": "hls", "url": "https://x" }] }),
         ),
-        (
-            "verify-playback",
-            json!({
-                "playback": playback,
-                "receipt": { "verifiedAt": "2026-11-22T00:00:00Z", "masterPath": "/m", "renditions": [seen], "bytesFetched": 2 },
-            }),
-        ),
+        ("verify-playback", json!({ "playback": playback, "receipt": receipt })),
+        ("make-storyboard", storyboard),
         ("record-catalog", json!({ "videoId": id, "status": "READY", "watchUrl": "http://x/watch.html?v=1" })),
     ])
 }
@@ -114,25 +119,43 @@ impl Run {
     }
 }
 
-fn check(full: bool) {
-    let answers = answers(full);
+/// The steps that only MediaPackage needs.
+const OF_MEDIAPACKAGE: &[&str] = &["ensure-packaging-group", "attach-origin", "ingest-asset"];
+
+fn check(full: bool, packaging: &str, fails: Option<&str>) {
+    let answers = answers(full, packaging);
     let mut run = Run::start();
     let mut called = BTreeSet::new();
     while let Some((task, step, arguments)) = run.next() {
         validate(&format!("steps/{step}.input"), &arguments);
         let answer = &answers[step.as_str()];
         validate(&format!("steps/{step}.output"), answer);
-        run.tell(Event::TaskSucceeded { task: task.task, output: Payload::parse(&answer.to_string()).unwrap() });
+        run.tell(if fails == Some(&step) {
+            let error = Some(ErrorCode::StoryboardFailed.name().into());
+            Event::TaskFailed { task: task.task, phase: FailurePhase::Run, error, cause: None }
+        } else {
+            Event::TaskSucceeded { task: task.task, output: Payload::parse(&answer.to_string()).unwrap() }
+        });
         called.insert(step);
     }
     assert_eq!(run.execution.status(), ExecutionStatus::Succeeded);
-    assert_eq!(called, answers.keys().map(ToString::to_string).collect());
+    let is_called = |step: &&str| packaging == "mediapackage" || !OF_MEDIAPACKAGE.contains(step);
+    let expected: BTreeSet<_> = answers.into_keys().filter(is_called).map(str::to_owned).collect();
+    assert_eq!(called, expected, "{packaging}");
 }
 
 #[test]
 fn every_state_gives_its_step_what_the_contract_demands() {
-    check(true);
-    check(false);
+    for packaging in ["mediapackage", "direct"] {
+        check(true, packaging, None);
+        check(false, packaging, None);
+    }
+}
+
+#[test]
+fn a_video_without_a_storyboard_is_published() {
+    check(true, "mediapackage", Some("make-storyboard"));
+    check(true, "direct", Some("make-storyboard"));
 }
 
 #[test]

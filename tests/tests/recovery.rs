@@ -32,6 +32,34 @@ fn a_failed_run_is_redriven_from_the_state_that_failed() {
 }
 
 #[test]
+fn an_overwritten_upload_is_not_published_until_it_is_what_it_was() {
+    let home = Home::start();
+    let upload = |file: &std::path::Path, wait: &str| {
+        let output = home.vodline(&["upload", wait, "--key", "same.mp4"]).arg(file).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let older = upload(&clips::short(), "--no-wait");
+    let newer: serde_json::Value = serde_json::from_str(&upload(&clips::tiny(), "--json")).unwrap();
+    assert_eq!(newer["status"], "READY", "{newer:#}");
+    let row = until("the run has ended", || home.row(&older).filter(|row| row["status"] != "PROCESSING"));
+    assert_eq!((&row["error"]["code"], &row["error"]["state"]), (&"Vod.SourceUnavailable".into(), &"RecordCatalog".into()));
+
+    let (bucket, version) = (home.output("UploadBucket"), newer["source"]["versionId"].as_str().unwrap());
+    let delete = ["s3api", "delete-object", "--bucket", &bucket, "--key", "same.mp4", "--version-id", version];
+    let deleted = stock_aws(&home).args(delete).output().unwrap();
+    assert!(deleted.status.success(), "{}", text(&deleted));
+    let redriven = home.vodline(&["redrive", &older]).output().unwrap();
+    assert!(redriven.status.success(), "{}", text(&redriven));
+    let row = home.row(&older).unwrap();
+    assert_eq!((&row["status"], &row["error"]), (&"READY".into(), &serde_json::Value::Null), "{row:#}");
+    // The row was told of the redrive, though the state that went on does not do so.
+    until("the redrive is noticed", || {
+        let log = home.print(&["logs", "record-run-status"]);
+        log.contains("REPORT").then_some(()).filter(|()| log.matches("REPORT RequestId").count() >= 2)
+    });
+}
+
+#[test]
 fn a_home_killed_in_the_middle_of_a_transcode_goes_on() {
     let home = Home::start();
     let id = home.upload_only(&clips::long());

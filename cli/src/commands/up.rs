@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// The stack's template; by default `template.yaml` here or in a folder above.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
+    /// A parameter of the template, in place of its default; may be repeated.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
     /// Where the functions' programs are; by default beside this one.
     #[arg(long, value_name = "DIR")]
     bin: Option<PathBuf>,
@@ -67,6 +70,7 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
         edge_port: arguments.edge_port,
         template: absolute(template)?,
         stack: home.stack.clone(),
+        parameters: arguments.parameters.into_iter().collect(),
         functions: absolute(bin)?,
         root: Credentials {
             access_key_id: LOCAL_ACCESS_KEY_ID.into(),
@@ -92,6 +96,11 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
     ));
     home.run_until(interrupted()).await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("a parameter is NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn find_template() -> Result<PathBuf, CliError> {

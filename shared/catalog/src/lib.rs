@@ -18,6 +18,8 @@ mod job;
 mod page;
 mod update;
 mod video;
+#[cfg(feature = "callback")]
+pub mod waiting;
 
 pub use asset::AssetItem;
 pub use job::{JobFailure, JobItem};

@@ -46,11 +46,13 @@ pub struct Published {
     /// MediaPackage's egress URL of the HLS endpoint.
     pub endpoint: Option<String>,
     /// The packaging group's egress host.
-    pub domain_name: String,
+    pub domain_name: Option<String>,
     /// What a player opens.
     pub playback: PlaybackPaths,
     /// Path of the poster image on the site.
     pub poster: Option<String>,
+    /// Path of the storyboard on the site.
+    pub storyboard: Option<String>,
     /// The proof that it plays.
     pub receipt: Receipt,
 }
@@ -190,7 +192,6 @@ impl Catalog {
             .set("status", &VideoStatus::Ready)
             .set("durationMs", &published.duration_ms)
             .set("renditions", &published.renditions)
-            .set("domainName", &published.domain_name)
             .set("playback", &published.playback)
             .set("receipt", &published.receipt)
             .set_if_absent("readyAt", &rfc3339(now))
@@ -200,11 +201,17 @@ impl Catalog {
             .remove("progressAttempt")
             .require("#executionArn = :execution")
             .bind("execution", &execution_arn);
-        if let Some(endpoint) = &published.endpoint {
-            update = update.set("endpoint", endpoint);
-        }
-        if let Some(poster) = &published.poster {
-            update = update.set("poster", poster);
+        let optional = [
+            ("endpoint", &published.endpoint),
+            ("domainName", &published.domain_name),
+            ("poster", &published.poster),
+            ("storyboard", &published.storyboard),
+        ];
+        for (attribute, value) in optional {
+            update = match value {
+                Some(value) => update.set(attribute, value),
+                None => update.remove(attribute),
+            };
         }
         update.send(self, video_id, Kind::Video).await?.map(decode).transpose()
     }

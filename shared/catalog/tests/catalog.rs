@@ -34,9 +34,10 @@ fn published() -> Published {
         duration_ms: outputs.duration_ms,
         renditions: outputs.renditions,
         endpoint: Some("https://h/out/v1/a/b/c/index.m3u8".to_owned()),
-        domain_name: "h".to_owned(),
+        domain_name: Some("h".to_owned()),
         playback: samples::playback(),
         poster: Some("/media/poster.jpg".to_owned()),
+        storyboard: None,
         receipt: samples::receipt(),
     }
 }

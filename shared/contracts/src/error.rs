@@ -60,6 +60,8 @@ error_codes! {
     PackagingFailed = "Vod.PackagingFailed", Terminal;
     /// The distribution kept changing under the step's hands.
     OriginConflict = "Vod.OriginConflict", Retryable;
+    /// The storyboard could not be made; the video is published without.
+    StoryboardFailed = "Vod.StoryboardFailed", Terminal;
     /// The video does not play through the CDN (yet).
     PlaybackUnverified = "Vod.PlaybackUnverified", Retryable;
     /// An AWS service throttled, failed or did not answer in time.

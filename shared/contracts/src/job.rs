@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rendition {
-    /// Names it by its short side, such as `720p`.
+    /// Names it by its short side, such as `720p`; one of sound alone by its bitrate, such as `128k`.
     pub name: String,
-    /// Pixels across.
-    pub width: u32,
-    /// Pixels down.
-    pub height: u32,
+    /// Pixels across; absent where there is nothing to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels down; absent where there is nothing to see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
     /// Bits per second on average, where the service says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_bitrate_bps: Option<u32>,
@@ -26,7 +28,7 @@ pub struct JobOutputs {
     pub job_id: String,
     /// The finished video's length in milliseconds.
     pub duration_ms: u64,
-    /// The HLS parent playlist; what MediaPackage ingests.
+    /// The HLS parent playlist: what MediaPackage ingests, or what viewers open where packaging is direct.
     pub hls_playlist_uri: String,
     /// The DASH manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +39,9 @@ pub struct JobOutputs {
     /// The poster image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poster_uri: Option<String>,
+    /// The last of the thumbnails that a storyboard is made of. Its number tells how many there are: they count from nought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_thumbnail_uri: Option<String>,
     /// The renditions, smallest first.
     pub renditions: Vec<Rendition>,
     /// Codes of MediaConvert's warnings.

@@ -16,6 +16,7 @@ pub mod playback;
 pub mod schema;
 pub mod source;
 pub mod steps;
+pub mod storyboard;
 pub mod title;
 pub mod video;
 

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::packaging::PackagingFormat;
+
 /// Addresses a player uses: paths of the site, such as `/v/<originId>/out/v1/.../index.m3u8`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -27,12 +29,31 @@ pub struct PlaybackPaths {
 pub struct Receipt {
     /// RFC 3339, UTC.
     pub verified_at: String,
-    /// The parent playlist that was fetched.
+    /// The parent playlist that players are given first.
     pub master_path: String,
     /// Every rendition of it.
     pub renditions: Vec<RenditionReceipt>,
+    /// Every manifest that was played from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub manifests: Vec<ManifestReceipt>,
     /// Bytes fetched in all.
     pub bytes_fetched: u64,
+}
+
+/// What was seen of one manifest and all it names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ManifestReceipt {
+    /// What it is a manifest of.
+    pub format: PackagingFormat,
+    /// Its path on the site.
+    pub path: String,
+    /// Renditions a player can choose from.
+    pub renditions: u32,
+    /// Tracks of sound beside them; nought where the sound is inside the renditions.
+    pub audio_tracks: u32,
+    /// Segments of all of them.
+    pub segments: u32,
 }
 
 /// What was seen of one rendition.

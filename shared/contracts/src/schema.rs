@@ -43,6 +43,8 @@ pub fn all() -> Vec<Contract> {
         contract::<packaging::PackagingGroup>("steps/ensure-packaging-group.output"),
         contract::<steps::IngestAssetInput>("steps/ingest-asset.input"),
         contract::<packaging::PlayableAsset>("steps/ingest-asset.output"),
+        contract::<steps::MakeStoryboardInput>("steps/make-storyboard.input"),
+        contract::<steps::MakeStoryboardOutput>("steps/make-storyboard.output"),
         contract::<steps::ProbeSourceInput>("steps/probe-source.input"),
         contract::<steps::ProbeSourceOutput>("steps/probe-source.output"),
         contract::<steps::RecordCatalogInput>("steps/record-catalog.input"),

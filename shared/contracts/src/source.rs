@@ -66,8 +66,9 @@ pub struct SourceFacts {
     pub container: String,
     /// Milliseconds.
     pub duration_ms: u64,
-    /// The first video track.
-    pub video: VideoTrack,
+    /// The first video track; absent for sound alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoTrack>,
     /// The audio tracks, in order; empty for a silent video.
     pub audio: Vec<AudioTrack>,
 }
@@ -115,6 +116,27 @@ pub struct Rung {
     pub height: u32,
     /// Bits per second at most.
     pub max_bitrate_bps: u32,
+}
+
+/// One planned rendition of a source that is sound alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AudioRung {
+    /// Names the rendition by its bitrate, such as `128k`.
+    pub name: String,
+    /// Bits per second.
+    pub bitrate_bps: u32,
+}
+
+/// Who packages a video for its viewers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Packaging {
+    /// MediaPackage VOD, just in time, from what the job made.
+    #[default]
+    MediaPackage,
+    /// The job itself: CMAF, served from the media bucket as it is.
+    Direct,
 }
 
 /// What the transcode is going to cost on AWS, list price, for the row and the logs.

@@ -9,7 +9,7 @@ use crate::{
     job::JobOutputs,
     packaging::{AssetEndpoint, PackagingConfiguration, PackagingGroup, PlayableAsset},
     playback::{PlaybackPaths, Receipt},
-    source::{CostEstimate, Rung, Source, SourceFacts},
+    source::{AudioRung, CostEstimate, Packaging, Rung, Source, SourceFacts},
     video::VideoStatus,
 };
 
@@ -65,13 +65,17 @@ pub struct ProbeSourceInput {
 pub struct ProbeSourceOutput {
     /// What the file is.
     pub facts: SourceFacts,
-    /// Planned renditions, smallest first; never empty.
+    /// Planned renditions, smallest first; empty only for sound alone.
     pub ladder: Vec<Rung>,
+    /// Planned renditions of sound alone, smallest first; empty where there is a picture.
+    pub audio_ladder: Vec<AudioRung>,
+    /// Who packages it.
+    pub packaging: Packaging,
     /// What it is going to cost on AWS.
     pub cost_estimate: CostEstimate,
 }
 
-/// StartJob: creates the MediaConvert job; the task ends when the job does, with [`JobOutputs`].
+/// StartJob (and StartDirectJob): creates the MediaConvert job; the task ends when the job does, with [`JobOutputs`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartJobInput {
@@ -83,8 +87,14 @@ pub struct StartJobInput {
     pub source: Source,
     /// What the probe found.
     pub facts: SourceFacts,
-    /// What to make.
+    /// What to make of the picture.
     pub ladder: Vec<Rung>,
+    /// What to make of sound alone.
+    #[serde(default)]
+    pub audio_ladder: Vec<AudioRung>,
+    /// For whom.
+    #[serde(default)]
+    pub packaging: Packaging,
     /// `$states.context.Task.Token`.
     pub task_token: String,
 }
@@ -150,10 +160,13 @@ pub struct VerifyPlaybackInput {
     pub run: Run,
     /// The video.
     pub video_id: VideoId,
-    /// Where the asset is served.
+    /// Where the asset is served; empty where there is none, and the job's own manifests are what viewers open.
     pub endpoints: Vec<AssetEndpoint>,
-    /// From AttachOrigin.
+    /// From AttachOrigin; empty where there is no asset.
     pub path_prefix: String,
+    /// What the transcode made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobOutputs>,
     /// How many renditions the parent playlist must name.
     pub rendition_count: u32,
     /// How long every rendition must be, in milliseconds.
@@ -170,6 +183,29 @@ pub struct VerifyPlaybackOutput {
     pub playback: PlaybackPaths,
 }
 
+/// MakeStoryboard: puts the job's thumbnails together, for the seek bar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MakeStoryboardInput {
+    /// Which run calls.
+    pub run: Run,
+    /// The video.
+    pub video_id: VideoId,
+    /// Length of the source in milliseconds: how often there is a thumbnail follows from it.
+    pub duration_ms: u64,
+    /// What the transcode made.
+    pub job: JobOutputs,
+}
+
+/// The storyboard.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MakeStoryboardOutput {
+    /// Path of its WebVTT on the site; absent when there was nothing to make one of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
 /// RecordCatalog: the row becomes READY, and the bus hears of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -178,12 +214,20 @@ pub struct RecordCatalogInput {
     pub run: Run,
     /// The video.
     pub video_id: VideoId,
+    /// The source, to see that it still is what was admitted; absent in runs that began before this was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
     /// What the transcode made.
     pub job: JobOutputs,
-    /// The asset.
-    pub asset: PlayableAsset,
-    /// The group's egress host.
-    pub domain_name: String,
+    /// The asset; absent where packaging is direct.
+    #[serde(default)]
+    pub asset: Option<PlayableAsset>,
+    /// The group's egress host; absent where packaging is direct.
+    #[serde(default)]
+    pub domain_name: Option<String>,
+    /// The storyboard.
+    #[serde(default)]
+    pub storyboard: MakeStoryboardOutput,
     /// What players open.
     pub playback: PlaybackPaths,
     /// The proof that it plays.

@@ -1,7 +1,7 @@
 //! The function's environment, read once at cold start.
 
 /// A variable that the template should have set.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {name} is not set; the template gives it to the function")]
 pub struct MissingVariable {
     name: &'static str,

@@ -5,8 +5,8 @@ use vodline_contracts::{
     VideoId,
     job::{JobOutputs, Rendition},
     playback::{PlaybackPaths, Receipt},
-    source::{AudioTrack, CostEstimate, Rung, Source, SourceFacts, VideoTrack},
-    steps::Run,
+    source::{AudioRung, AudioTrack, CostEstimate, Packaging, Rung, Source, SourceFacts, VideoTrack},
+    steps::{Run, StartJobInput},
     video::Video,
 };
 use vodline_step::time::rfc3339;
@@ -58,13 +58,13 @@ pub fn facts() -> SourceFacts {
     SourceFacts {
         container: "mp4".to_owned(),
         duration_ms: 20_000,
-        video: VideoTrack {
+        video: Some(VideoTrack {
             codec: "AVC".to_owned(),
             display_width: 1280,
             display_height: 720,
             rotation_degrees: 0,
             frame_rate: 29.97,
-        },
+        }),
         audio: vec![AudioTrack {
             codec: "AAC".to_owned(),
             channels: 2,
@@ -88,6 +88,35 @@ pub fn ladder() -> Vec<Rung> {
         .to_vec()
 }
 
+/// A call of StartJob for [`ladder`].
+#[must_use]
+pub fn start_job(task_token: &str) -> StartJobInput {
+    StartJobInput {
+        run: run("StartJob"),
+        video_id: video_id(),
+        source: source(),
+        facts: facts(),
+        ladder: ladder(),
+        audio_ladder: Vec::new(),
+        packaging: Packaging::MediaPackage,
+        task_token: task_token.to_owned(),
+    }
+}
+
+/// A call of StartJob for sound alone.
+#[must_use]
+pub fn start_job_of_sound(task_token: &str) -> StartJobInput {
+    StartJobInput {
+        facts: SourceFacts { video: None, ..facts() },
+        ladder: Vec::new(),
+        audio_ladder: [("64k", 64_000), ("128k", 128_000)]
+            .map(|(name, bitrate_bps)| AudioRung { name: name.to_owned(), bitrate_bps })
+            .to_vec(),
+        packaging: Packaging::Direct,
+        ..start_job(task_token)
+    }
+}
+
 /// What the job of [`ladder`] made.
 #[must_use]
 pub fn job_outputs(job_id: &str) -> JobOutputs {
@@ -99,12 +128,13 @@ pub fn job_outputs(job_id: &str) -> JobOutputs {
         dash_manifest_uri: Some(format!("{prefix}dash/manifest.mpd")),
         mp4_uri: Some(format!("{prefix}mp4/video_720p.mp4")),
         poster_uri: Some(format!("{prefix}images/video_poster.0000001.jpg")),
+        last_thumbnail_uri: Some(format!("{prefix}images/video_thumbnail.0000019.jpg")),
         renditions: ladder()
             .into_iter()
             .map(|rung| Rendition {
                 name: rung.name,
-                width: rung.width,
-                height: rung.height,
+                width: Some(rung.width),
+                height: Some(rung.height),
                 average_bitrate_bps: Some(rung.max_bitrate_bps / 2),
             })
             .collect(),
@@ -125,6 +155,7 @@ pub fn receipt() -> Receipt {
         verified_at: rfc3339(at(60)),
         master_path: "/v/vodline-1/out/v1/a/b/c/index.m3u8".to_owned(),
         renditions: Vec::new(),
+        manifests: Vec::new(),
         bytes_fetched: 1234,
     }
 }

@@ -1,7 +1,6 @@
 //! Keep what is playable; tell the task when everything is.
 
-use jiff::Timestamp;
-use vodline_catalog::Catalog;
+use vodline_catalog::waiting::Ports;
 use vodline_contracts::{
     ErrorCode, VideoId,
     aws::{
@@ -10,16 +9,6 @@ use vodline_contracts::{
     },
 };
 use vodline_step::{StepError, callback::Callback};
-
-/// What the step touches.
-pub trait Ports {
-    /// The catalogue.
-    fn catalog(&self) -> &Catalog;
-    /// The waiting task.
-    fn callback(&self) -> &impl Callback;
-    /// The time.
-    fn now(&self) -> Timestamp;
-}
 
 /// Takes note of a notification. Order and repetition do not matter; notifications of assets that are none of ours change
 /// nothing, because they cannot be told apart before they come here.
@@ -65,7 +54,9 @@ async fn failed(video_id: &VideoId, detail: &InputNotification, ports: &impl Por
 mod tests {
     #![expect(clippy::expect_used, reason = "a test may panic")]
 
+    use jiff::Timestamp;
     use serde_json::json;
+    use vodline_catalog::Catalog;
     use vodline_contracts::packaging::{PackagingConfiguration, PackagingFormat};
     use vodline_testing::{
         Callbacks, Sent,

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), vodline_step::StartError> {
-    vodline_step::start(on_asset_playable::Context::load, on_asset_playable::handle).await
+    vodline_step::start(vodline_catalog::waiting::TableAndCallback::load, on_asset_playable::handle).await
 }

@@ -1,7 +1,6 @@
 //! Keep how the job ended, then tell the task.
 
-use jiff::Timestamp;
-use vodline_catalog::{Catalog, JobFailure};
+use vodline_catalog::{JobFailure, waiting::Ports};
 use vodline_contracts::{
     ErrorCode, VideoId,
     aws::{
@@ -16,16 +15,6 @@ use vodline_step::{
 };
 
 use crate::outputs;
-
-/// What the step touches.
-pub trait Ports {
-    /// The catalogue.
-    fn catalog(&self) -> &Catalog;
-    /// The waiting task.
-    fn callback(&self) -> &impl Callback;
-    /// The time.
-    fn now(&self) -> Timestamp;
-}
 
 /// Ends the wait for a job. An event about a job that nothing waits for, or about an attempt that is over, changes nothing.
 ///
@@ -103,7 +92,9 @@ fn ignored(job: &JobStateChange) -> Result<(), StepError> {
 mod tests {
     #![expect(clippy::expect_used, reason = "a test may panic")]
 
+    use jiff::Timestamp;
     use serde_json::json;
+    use vodline_catalog::Catalog;
     use vodline_testing::{
         Callbacks, Sent,
         samples::{self, at},

@@ -1,7 +1,6 @@
 //! The percentage to the row, a heartbeat to the task.
 
-use jiff::Timestamp;
-use vodline_catalog::Catalog;
+use vodline_catalog::waiting::Ports;
 use vodline_contracts::{
     VideoId,
     aws::{
@@ -14,16 +13,6 @@ use vodline_step::{StepError, callback::Callback};
 
 /// MediaConvert's phases, as the row may show them.
 const PHASES: &[&str] = &["PROBING", "TRANSCODING", "UPLOADING"];
-
-/// What the step touches.
-pub trait Ports {
-    /// The catalogue.
-    fn catalog(&self) -> &Catalog;
-    /// The waiting task.
-    fn callback(&self) -> &impl Callback;
-    /// The time.
-    fn now(&self) -> Timestamp;
-}
 
 /// Takes note of a job's progress. Late and repeated news is no news.
 ///
@@ -62,7 +51,9 @@ fn of_ours(job: &JobStateChange) -> Option<(VideoId, u32)> {
 mod tests {
     #![expect(clippy::expect_used, reason = "a test may panic")]
 
+    use jiff::Timestamp;
     use serde_json::json;
+    use vodline_catalog::Catalog;
     use vodline_testing::{
         Callbacks, Sent,
         samples::{self, at},

@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), vodline_step::StartError> {
-    vodline_step::start(on_job_progress::Context::load, on_job_progress::handle).await
+    vodline_step::start(vodline_catalog::waiting::TableAndCallback::load, on_job_progress::handle).await
 }

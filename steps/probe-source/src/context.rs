@@ -11,7 +11,7 @@ use aws_sdk_mediaconvert::{
 };
 use jiff::Timestamp;
 use vodline_catalog::Catalog;
-use vodline_contracts::ErrorCode;
+use vodline_contracts::{ErrorCode, source::Packaging};
 use vodline_step::{
     StepError,
     aws::{self, service_error},
@@ -28,15 +28,36 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(45);
 pub struct Context {
     catalog: Catalog,
     mediaconvert: Client,
+    packaging: Packaging,
+}
+
+/// Why the environment is not usable.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContextError {
+    /// One is missing.
+    #[error(transparent)]
+    Missing(#[from] MissingVariable),
+    /// `PACKAGING` names none.
+    #[error("PACKAGING is {0:?}; it is mediapackage or direct")]
+    Packaging(String),
+}
+
+fn packaging(name: &str) -> Result<Packaging, ContextError> {
+    match name {
+        "mediapackage" => Ok(Packaging::MediaPackage),
+        "direct" => Ok(Packaging::Direct),
+        other => Err(ContextError::Packaging(other.to_owned())),
+    }
 }
 
 impl Context {
     /// From the environment.
     ///
     /// # Errors
-    /// When a variable is missing.
-    pub async fn load() -> Result<Self, MissingVariable> {
+    /// When a variable is missing or wrong.
+    pub async fn load() -> Result<Self, ContextError> {
         let table = required("TABLE_NAME")?;
+        let packaging = packaging(&required("PACKAGING")?)?;
         let config = aws::config().await;
         let timeouts =
             TimeoutConfig::builder().operation_attempt_timeout(PROBE_TIMEOUT).operation_timeout(PROBE_TIMEOUT).build();
@@ -44,6 +65,7 @@ impl Context {
         Ok(Self {
             catalog: Catalog::new(aws_sdk_dynamodb::Client::new(&config), table),
             mediaconvert: Client::from_conf(mediaconvert),
+            packaging,
         })
     }
 }
@@ -51,6 +73,10 @@ impl Context {
 impl Ports for Context {
     fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    fn packaging(&self) -> Packaging {
+        self.packaging
     }
 
     async fn probe(&self, uri: &str) -> Result<Option<Container>, StepError> {
@@ -74,5 +100,17 @@ impl Ports for Context {
 
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packaging_is_named_or_refused() {
+        assert_eq!(packaging("mediapackage"), Ok(Packaging::MediaPackage));
+        assert_eq!(packaging("direct"), Ok(Packaging::Direct));
+        assert_eq!(packaging("Direct"), Err(ContextError::Packaging("Direct".to_owned())));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! MediaConvert bills normalised minutes: the minutes of every video output, times a factor for its size and one for its
 //! frame rate. Source: <https://aws.amazon.com/mediaconvert/pricing/>, Basic tier, on demand, US East; last compared 2024.
-//! Sound and stills are left out: they cost next to nothing.
+//! Sound and stills are left out: they cost next to nothing, also alone.
 
-use vodline_contracts::source::{CostEstimate, Rung, SourceFacts};
+use vodline_contracts::source::{CostEstimate, Packaging, Rung, SourceFacts};
 
 /// US dollars for a normalised minute.
 const USD_PER_NORMALISED_MINUTE: f64 = 0.0075;
@@ -18,19 +18,25 @@ const UHD_FACTOR: f64 = 4.0;
 /// Frames per second above which an output counts double.
 const FAST_FROM: f64 = 30.0;
 const FAST_FACTOR: f64 = 2.0;
-/// The ladder is made for HLS and for DASH.
-const LADDERS: f64 = 2.0;
+/// For MediaPackage the ladder is made in HLS and in DASH; direct, once in CMAF.
+const fn ladders(packaging: Packaging) -> f64 {
+    match packaging {
+        Packaging::MediaPackage => 2.0,
+        Packaging::Direct => 1.0,
+    }
+}
 /// The largest rendition of the MP4.
 const DOWNLOAD_UP_TO: u32 = 720;
 
 /// The estimate.
 #[must_use]
-pub fn estimate(facts: &SourceFacts, ladder: &[Rung]) -> CostEstimate {
+pub fn estimate(facts: &SourceFacts, ladder: &[Rung], packaging: Packaging) -> CostEstimate {
     let seconds = (facts.duration_ms as f64 / 1000.0).max(BILLED_SECONDS_MIN);
-    let speed = if facts.video.frame_rate > FAST_FROM { FAST_FACTOR } else { 1.0 };
+    let is_fast = facts.video.as_ref().is_some_and(|video| video.frame_rate > FAST_FROM);
+    let speed = if is_fast { FAST_FACTOR } else { 1.0 };
     let streams: f64 = ladder.iter().map(size_factor).sum();
     let download = ladder.iter().rfind(|rung| short_side(rung) <= DOWNLOAD_UP_TO).map_or(0.0, size_factor);
-    let normalised_minutes = seconds / 60.0 * speed * (LADDERS * streams + download);
+    let normalised_minutes = seconds / 60.0 * speed * (ladders(packaging) * streams + download);
     CostEstimate {
         normalised_minutes: round(normalised_minutes, 100.0),
         usd: round(normalised_minutes * USD_PER_NORMALISED_MINUTE, 10_000.0),
@@ -59,20 +65,21 @@ mod tests {
 
     use super::*;
 
-    fn check(duration_ms: u64, frame_rate: f64, normalised_minutes: f64, usd: f64) {
+    fn check(duration_ms: u64, frame_rate: f64, packaging: Packaging, normalised_minutes: f64, usd: f64) {
         let mut facts = samples::facts();
         facts.duration_ms = duration_ms;
-        facts.video.frame_rate = frame_rate;
+        facts.video.iter_mut().for_each(|video| video.frame_rate = frame_rate);
         let expected = CostEstimate { normalised_minutes, usd };
-        assert_eq!(estimate(&facts, &samples::ladder()), expected, "{duration_ms} ms at {frame_rate}");
+        assert_eq!(estimate(&facts, &samples::ladder(), packaging), expected, "{duration_ms} ms at {frame_rate}");
     }
 
     #[test]
     fn outputs_count_by_size_speed_and_time() {
         // 360p, 540p and 720p twice, and the 720p MP4: 2 x (1 + 1 + 2) + 2 = 10 normalised minutes a minute.
-        check(60_000, 30.0, 10.0, 0.075);
-        check(60_000, 60.0, 20.0, 0.15);
-        check(600_000, 25.0, 100.0, 0.75);
-        check(1_000, 30.0, 1.67, 0.0125);
+        check(60_000, 30.0, Packaging::MediaPackage, 10.0, 0.075);
+        check(60_000, 30.0, Packaging::Direct, 6.0, 0.045);
+        check(60_000, 60.0, Packaging::MediaPackage, 20.0, 0.15);
+        check(600_000, 25.0, Packaging::MediaPackage, 100.0, 0.75);
+        check(1_000, 30.0, Packaging::MediaPackage, 1.67, 0.0125);
     }
 }

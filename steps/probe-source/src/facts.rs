@@ -21,13 +21,10 @@ pub enum Refusal {
     #[error("the file is empty")]
     Empty,
     /// Not a media file, or one that breaks off.
-    #[error("the file is no video that can be read; it may be damaged, or cut off")]
+    #[error("the file is neither video nor sound that can be read; it may be damaged, or cut off")]
     Unreadable,
-    /// Sound, and nothing to see.
-    #[error("the file has sound but no video; audio-only uploads cannot be published yet")]
-    AudioOnly,
     /// A track without a size or a length.
-    #[error("the file does not say how {0} its video is")]
+    #[error("the file does not say how {0} it is")]
     Unknown(&'static str),
     /// Longer than a day.
     #[error("the video is {hours} hours long; at most {} can be published", DURATION_MS_MAX / 3_600_000)]
@@ -48,7 +45,7 @@ pub enum Refusal {
 /// Formats that hold sound; a "video" track in one of them is its cover.
 const AUDIO_FORMATS: &[Format] = &[Format::Aac, Format::Ac3, Format::Eac3, Format::Flac, Format::Mp3, Format::Wave];
 
-/// The facts of a source that can be published.
+/// The facts of a source that can be published: one with a picture, or with sound alone.
 ///
 /// # Errors
 /// [`Refusal`] of one that cannot.
@@ -59,20 +56,16 @@ pub fn of(container: Option<&Container>) -> Result<SourceFacts, Refusal> {
     let format = container.format();
     let holds_video = format.is_none_or(|format| !AUDIO_FORMATS.contains(format));
     let video = tracks.iter().find(|track| holds_video && is(track, &TrackType::Video));
-    let video = match (video, audio.is_empty()) {
-        (Some(video), _) => video,
-        (None, false) => return Err(Refusal::AudioOnly),
-        (None, true) => return Err(Refusal::Unreadable),
-    };
+    let main = video.or_else(|| tracks.iter().find(|track| is(track, &TrackType::Audio))).ok_or(Refusal::Unreadable)?;
     let duration_ms =
-        container.duration().or(video.duration()).and_then(milliseconds).ok_or(Refusal::Unknown("long"))?;
+        container.duration().or(main.duration()).and_then(milliseconds).ok_or(Refusal::Unknown("long"))?;
     if duration_ms > DURATION_MS_MAX {
         return Err(Refusal::TooLong { hours: duration_ms / 3_600_000 });
     }
     Ok(SourceFacts {
         container: format.map_or_else(String::new, |format| format.as_str().to_owned()),
         duration_ms,
-        video: video_track(video)?,
+        video: video.map(video_track).transpose()?,
         audio,
     })
 }
@@ -185,7 +178,7 @@ mod tests {
     fn the_size_is_the_displayed_one() {
         let check = |width, height, rotation, pixel, expected: (u32, u32, u32)| {
             let facts = of(Some(&container(Format::Mp4, 1.0, vec![video(width, height, rotation, pixel)])));
-            let video = facts.expect("publishable").video;
+            let video = facts.expect("publishable").video.expect("a picture");
             assert_eq!((video.display_width, video.display_height, video.rotation_degrees), expected);
             assert!((video.frame_rate - 29.97).abs() < 0.001);
         };
@@ -211,6 +204,15 @@ mod tests {
     }
 
     #[test]
+    fn sound_alone_is_enough_and_a_cover_is_no_picture() {
+        let cover = || video(640, 640, 0, ratio(1, 1));
+        for (format, tracks) in [(Format::Mp4, vec![audio()]), (Format::Mp3, vec![audio(), cover()])] {
+            let facts = of(Some(&container(format, 3.5, tracks))).expect("publishable");
+            assert_eq!((facts.video, facts.audio.len(), facts.duration_ms), (None, 1, 3_500));
+        }
+    }
+
+    #[test]
     fn what_cannot_be_published_is_refused_in_words() {
         let check = |container: Option<Container>, expected: Refusal| {
             assert_eq!(of(container.as_ref()), Err(expected), "{container:?}");
@@ -219,8 +221,8 @@ mod tests {
         check(None, Refusal::Unreadable);
         check(Some(Container::builder().build()), Refusal::Unreadable);
         check(Some(container(Format::Mp4, 1.0, vec![])), Refusal::Unreadable);
-        check(Some(container(Format::Mp4, 1.0, vec![audio()])), Refusal::AudioOnly);
-        check(Some(container(Format::Mp3, 1.0, vec![audio(), square()])), Refusal::AudioOnly);
+        check(Some(container(Format::Mp3, 1.0, vec![square()])), Refusal::Unreadable);
+        check(Some(container(Format::Mp3, 0.0, vec![audio()])), Refusal::Unknown("long"));
         check(Some(container(Format::Mp4, 0.0, vec![square()])), Refusal::Unknown("long"));
         check(Some(container(Format::Mp4, -1.0, vec![square()])), Refusal::Unknown("long"));
         check(Some(container(Format::Mp4, f64::NAN, vec![square()])), Refusal::Unknown("long"));

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use vodline_catalog::Catalog;
 use vodline_contracts::{
     ErrorCode,
+    source::Packaging,
     steps::{ProbeSourceInput, ProbeSourceOutput},
 };
 use vodline_step::StepError;
@@ -17,6 +18,8 @@ use crate::{cost, facts, ladder};
 pub trait Ports {
     /// The catalogue.
     fn catalog(&self) -> &Catalog;
+    /// Who packages videos that MediaPackage can package.
+    fn packaging(&self) -> Packaging;
     /// What MediaConvert sees in the file; nothing when it cannot read it.
     fn probe(&self, uri: &str) -> impl Future<Output = Result<Option<Container>, StepError>>;
     /// The time.
@@ -34,13 +37,19 @@ pub async fn handle(input: ProbeSourceInput, ports: &impl Ports) -> Result<Probe
     }
     let container = ports.probe(&input.source.uri()).await?;
     let facts = facts::of(container.as_ref()).map_err(refused)?;
-    let ladder = ladder::plan(&facts.video).map_err(refused)?;
-    let cost_estimate = cost::estimate(&facts, &ladder);
+    let (ladder, audio_ladder, packaging) = match &facts.video {
+        Some(video) => (ladder::plan(video).map_err(refused)?, Vec::new(), ports.packaging()),
+        // MediaPackage VOD takes nothing without a picture.
+        // Source: <https://docs.aws.amazon.com/mediapackage/latest/ug/supported-inputs-vod.html>.
+        None => (Vec::new(), ladder::audio(), Packaging::Direct),
+    };
+    let cost_estimate = cost::estimate(&facts, &ladder, packaging);
     tracing::info!(
         duration_ms = facts.duration_ms,
-        width = facts.video.display_width,
-        height = facts.video.display_height,
-        renditions = ladder.len(),
+        width = facts.video.as_ref().map(|video| video.display_width),
+        height = facts.video.as_ref().map(|video| video.display_height),
+        renditions = ladder.len() + audio_ladder.len(),
+        ?packaging,
         usd = cost_estimate.usd,
         "the source can be published"
     );
@@ -49,7 +58,7 @@ pub async fn handle(input: ProbeSourceInput, ports: &impl Ports) -> Result<Probe
     if !own {
         return Err(StepError::internal(format!("the row of {} is not this run's", input.video_id)));
     }
-    Ok(ProbeSourceOutput { facts, ladder, cost_estimate })
+    Ok(ProbeSourceOutput { facts, ladder, audio_ladder, packaging, cost_estimate })
 }
 
 #[cfg(test)]
@@ -65,11 +74,16 @@ mod tests {
     struct Fake {
         catalog: Catalog,
         container: Option<Container>,
+        packaging: Packaging,
     }
 
     impl Ports for Fake {
         fn catalog(&self) -> &Catalog {
             &self.catalog
+        }
+
+        fn packaging(&self) -> Packaging {
+            self.packaging
         }
 
         async fn probe(&self, uri: &str) -> Result<Option<Container>, StepError> {
@@ -103,7 +117,7 @@ mod tests {
     async fn fake(container: Option<Container>) -> Fake {
         let catalog = vodline_testing::catalog();
         catalog.admit(&samples::video()).await.expect("admitted");
-        Fake { catalog, container }
+        Fake { catalog, container, packaging: Packaging::default() }
     }
 
     #[tokio::test]
@@ -118,6 +132,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn sound_alone_is_always_packaged_directly() {
+        let check = async |container: Container, packaging, expected, renditions: &[&str]| {
+            let fake = Fake { packaging, ..fake(Some(container)).await };
+            let output = handle(input(1), &fake).await.expect("publishable");
+            assert_eq!(output.packaging, expected);
+            let names = output.ladder.iter().map(|rung| rung.name.as_str());
+            let names: Vec<_> = names.chain(output.audio_ladder.iter().map(|rung| rung.name.as_str())).collect();
+            assert_eq!(names, renditions);
+        };
+        let sound = Track::builder().track_type(TrackType::Audio).codec(Codec::Aac).build();
+        let sound = Container::builder().format(Format::Mp4).duration(3.0).tracks(sound).build();
+        for packaging in [Packaging::MediaPackage, Packaging::Direct] {
+            check(container(), packaging, packaging, &["360p", "540p", "720p"]).await;
+            check(sound.clone(), packaging, Packaging::Direct, &["64k", "128k", "192k"]).await;
+        }
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_published_is_refused() {
         let check = async |size_bytes, container: Option<Container>| {
             let error = handle(input(size_bytes), &fake(container).await).await.expect_err("refused");
@@ -125,6 +157,9 @@ mod tests {
             error.to_string()
         };
         assert_eq!(check(0, None).await, "the file is empty");
-        assert_eq!(check(1, None).await, "the file is no video that can be read; it may be damaged, or cut off");
+        assert_eq!(
+            check(1, None).await,
+            "the file is neither video nor sound that can be read; it may be damaged, or cut off"
+        );
     }
 }

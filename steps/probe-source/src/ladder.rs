@@ -1,6 +1,6 @@
 //! The renditions to make of a source.
 
-use vodline_contracts::source::{Rung, VideoTrack};
+use vodline_contracts::source::{AudioRung, Rung, VideoTrack};
 
 use crate::facts::Refusal;
 
@@ -8,6 +8,9 @@ use crate::facts::Refusal;
 /// their proportion of bits to pixels.
 const LADDER: &[(u32, u32)] =
     &[(360, 1_000_000), (540, 2_000_000), (720, 3_000_000), (1080, 5_000_000), (1440, 8_000_000), (2160, 14_000_000)];
+
+/// The renditions of sound alone: names, and bits per second. Speech is fine at the first, music at the last.
+const AUDIO_LADDER: &[(&str, u32)] = &[("64k", 64_000), ("128k", 128_000), ("192k", 192_000)];
 
 /// A source that misses a rung by less than this is still given it, at its own size: 1920 by 1072 is a 1080p to everyone
 /// but an arithmetician.
@@ -37,6 +40,12 @@ pub fn plan(video: &VideoTrack) -> Result<Vec<Rung>, Refusal> {
     }
     rungs.retain(|rung| rung.width.max(rung.height) <= LONG_SIDE_MAX && rung.width.min(rung.height) >= SHORT_SIDE_MIN);
     if rungs.is_empty() { Err(Refusal::Size { width, height }) } else { Ok(rungs) }
+}
+
+/// The ladder of a source that is sound alone, smallest first.
+#[must_use]
+pub fn audio() -> Vec<AudioRung> {
+    AUDIO_LADDER.iter().map(|&(name, bitrate_bps)| AudioRung { name: name.to_owned(), bitrate_bps }).collect()
 }
 
 fn rung(width: u32, height: u32, short: u32, max_bitrate_bps: u32) -> Rung {

@@ -1,10 +1,14 @@
 //! The end of a run.
 
+use std::future::Future;
+
 use jiff::Timestamp;
 use vodline_catalog::{Catalog, Published};
 use vodline_contracts::{
+    ErrorCode,
     packaging::PackagingFormat,
     playback::PlaybackPaths,
+    source::Source,
     steps::{RecordCatalogInput, RecordCatalogOutput},
     video::VideoReady,
 };
@@ -18,18 +22,30 @@ pub trait Ports {
     fn bus(&self) -> &impl Announce;
     /// Address of the site, without a slash at the end.
     fn site_url(&self) -> &str;
+    /// Whether the source's key holds another object by now.
+    fn is_overwritten(&self, source: &Source) -> impl Future<Output = Result<bool, StepError>>;
     /// The time.
     fn now(&self) -> Timestamp;
 }
 
-/// Publishes the video in the catalogue.
+/// Publishes the video in the catalogue, unless its source was overwritten. MediaConvert knows keys and no versions: what it
+/// read while the key changed hands nobody can say. A key that still holds the admitted object did so all the time.
 ///
 /// # Errors
-/// What DynamoDB and EventBridge answer.
+/// [`ErrorCode::SourceUnavailable`], and what S3, DynamoDB and EventBridge answer.
 pub async fn handle(input: RecordCatalogInput, ports: &impl Ports) -> Result<RecordCatalogOutput, StepError> {
     let video_id = input.video_id;
+    if let Some(source) = &input.source
+        && ports.is_overwritten(source).await?
+    {
+        return Err(StepError::new(
+            ErrorCode::SourceUnavailable,
+            "the uploaded object was overwritten before its video was made; what overwrote it is a video of its own",
+        ));
+    }
     let job = input.job;
-    let hls = input.asset.endpoints.into_iter().find(|endpoint| endpoint.format == PackagingFormat::Hls);
+    let endpoints = input.asset.map(|asset| asset.endpoints).unwrap_or_default();
+    let hls = endpoints.into_iter().find(|endpoint| endpoint.format == PackagingFormat::Hls);
     let playback = PlaybackPaths {
         // What is not packaged just in time is served as the job made it.
         dash: input.playback.dash.or_else(|| job.dash_manifest_uri.as_deref().and_then(site_path)),
@@ -43,6 +59,7 @@ pub async fn handle(input: RecordCatalogInput, ports: &impl Ports) -> Result<Rec
         domain_name: input.domain_name,
         playback,
         poster: job.poster_uri.as_deref().and_then(site_path),
+        storyboard: input.storyboard.path,
         receipt: input.receipt,
     };
     let execution = &input.run.execution_arn;
@@ -70,7 +87,7 @@ mod tests {
     use serde_json::json;
     use vodline_contracts::{
         packaging::{AssetEndpoint, PlayableAsset},
-        steps::Run,
+        steps::{MakeStoryboardOutput, Run},
         video::VideoStatus,
     };
     use vodline_testing::{
@@ -83,6 +100,7 @@ mod tests {
     struct Fake {
         catalog: Catalog,
         bus: Announcements,
+        overwritten: bool,
     }
 
     impl Ports for Fake {
@@ -96,6 +114,11 @@ mod tests {
 
         fn site_url(&self) -> &str {
             "https://site.example"
+        }
+
+        async fn is_overwritten(&self, source: &Source) -> Result<bool, StepError> {
+            assert_eq!(*source, samples::source());
+            Ok(self.overwritten)
         }
 
         fn now(&self) -> Timestamp {
@@ -112,9 +135,11 @@ mod tests {
         RecordCatalogInput {
             run,
             video_id: samples::video_id(),
+            source: Some(samples::source()),
             job: samples::job_outputs("job-1"),
-            asset: PlayableAsset { asset_id: samples::video_id().to_string(), endpoints: vec![endpoint] },
-            domain_name: "h.egress.example".to_owned(),
+            asset: Some(PlayableAsset { asset_id: samples::video_id().to_string(), endpoints: vec![endpoint] }),
+            domain_name: Some("h.egress.example".to_owned()),
+            storyboard: MakeStoryboardOutput { path: Some("/media/v/storyboard/storyboard.vtt".to_owned()) },
             playback: samples::playback(),
             receipt: samples::receipt(),
         }
@@ -123,7 +148,7 @@ mod tests {
     async fn fake() -> Fake {
         let catalog = vodline_testing::catalog();
         catalog.admit(&samples::video()).await.expect("admitted");
-        Fake { catalog, bus: Announcements::default() }
+        Fake { catalog, bus: Announcements::default(), overwritten: false }
     }
 
     #[tokio::test]
@@ -143,11 +168,42 @@ mod tests {
         assert_eq!(playback.dash, Some(format!("/{media}dash/manifest.mpd")));
         assert_eq!(playback.mp4, Some(format!("/{media}mp4/video_720p.mp4")));
         assert_eq!(row.poster, Some(format!("/{media}images/video_poster.0000001.jpg")));
+        assert_eq!(row.storyboard.as_deref(), Some("/media/v/storyboard/storyboard.vtt"));
         assert_eq!(row.endpoint.as_deref(), Some("https://h.egress.example/out/v1/a/b/c/index.m3u8"));
         assert_eq!((row.renditions.len(), row.receipt.is_some(), row.error.is_some()), (3, true, false));
 
         handle(input(samples::run("RecordCatalog")), &fake).await.expect("twice is as once");
         assert_eq!(fake.catalog.video(&id).await.expect("an answer"), Some(row));
+    }
+
+    #[tokio::test]
+    async fn what_is_packaged_directly_has_no_egress() {
+        let fake = fake().await;
+        let playback = PlaybackPaths { cmaf: Some("/media/v/cmaf/master.m3u8".to_owned()), ..PlaybackPaths::default() };
+        let input = RecordCatalogInput {
+            asset: None,
+            domain_name: None,
+            storyboard: MakeStoryboardOutput::default(),
+            playback: playback.clone(),
+            ..input(samples::run("RecordCatalog"))
+        };
+        handle(input, &fake).await.expect("recorded");
+        let row = fake.catalog.video(&samples::video_id()).await.expect("an answer").expect("a row");
+        assert_eq!((row.endpoint, row.domain_name, row.storyboard), (None, None, None));
+        assert_eq!(row.playback.and_then(|paths| paths.cmaf), playback.cmaf);
+    }
+
+    #[tokio::test]
+    async fn a_source_that_was_overwritten_is_not_published() {
+        let fake = Fake { overwritten: true, ..fake().await };
+        let error = handle(input(samples::run("RecordCatalog")), &fake).await.expect_err("not published");
+        assert_eq!(error.code(), ErrorCode::SourceUnavailable);
+        let row = fake.catalog.video(&samples::video_id()).await.expect("an answer").expect("a row");
+        assert_eq!(row.status, VideoStatus::Processing);
+        assert_eq!(fake.bus.take(), []);
+        // Runs that began before this was looked at do not say what their source is.
+        let older = RecordCatalogInput { source: None, ..input(samples::run("RecordCatalog")) };
+        handle(older, &fake).await.expect("published");
     }
 
     #[tokio::test]

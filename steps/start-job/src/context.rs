@@ -157,6 +157,7 @@ mod tests {
 
     use aws_sdk_mediaconvert::config::{BehaviorVersion, Credentials, Region};
     use serde_json::json;
+    use vodline_contracts::{source::Packaging, steps::StartJobInput};
     use vodline_testing::{
         http::{self, Answer, Asked},
         samples,
@@ -188,10 +189,12 @@ mod tests {
     }
 
     fn settings() -> Value {
+        settings_of(samples::start_job("t1"))
+    }
+
+    fn settings_of(input: StartJobInput) -> Value {
         let places = Places { media_bucket: "media".to_owned(), watermark_uri: "s3://media/w.png".to_owned() };
-        plan::plan(&samples::video_id(), &samples::source(), &samples::facts(), &samples::ladder(), &places)
-            .expect("a plan")
-            .settings
+        plan::plan(&input, &places).expect("a plan").settings
     }
 
     fn order() -> Order {
@@ -236,6 +239,13 @@ mod tests {
     /// not know would be marked.
     #[tokio::test]
     async fn every_name_and_value_of_the_template_is_one_of_the_sdks() {
+        check_settings(settings()).await;
+        check_settings(settings_of(StartJobInput { packaging: Packaging::Direct, ..samples::start_job("t1") })).await;
+        check_settings(settings_of(samples::start_job_of_sound("t1"))).await;
+    }
+
+    async fn check_settings(settings: Value) {
+        let answered = settings.clone();
         let written = Arc::new(Mutex::new(Value::Null));
         let keep = Arc::clone(&written);
         let client = mediaconvert(move |request| {
@@ -243,14 +253,14 @@ mod tests {
                 let request: Value = serde_json::from_str(&request.body).expect("JSON");
                 *keep.lock().expect("no panic") = request["settings"].clone();
             }
-            Answer::ok(json!({ "job": { "id": "1", "settings": settings() } }).to_string())
+            Answer::ok(json!({ "job": { "id": "1", "settings": answered } }).to_string())
         });
         let job = client.get_job().id("1").send().await.expect("an answer").job.expect("a job");
         let typed = job.settings.expect("settings");
         let shown = format!("{typed:?}");
         assert!(!shown.contains("Unknown"), "{shown}");
         client.create_job().role("r").settings(typed).send().await.expect("an answer");
-        assert_eq!(with_floats(&written.lock().expect("no panic")), with_floats(&settings()));
+        assert_eq!(with_floats(&written.lock().expect("no panic")), with_floats(&settings));
     }
 
     #[tokio::test]

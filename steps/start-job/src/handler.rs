@@ -51,7 +51,7 @@ pub async fn handle(input: StartJobInput, ports: &impl Ports) -> Result<(), Step
     catalog.resume(&input.video_id, &input.run.execution_arn, ports.now()).await?;
     // The token first: whatever is told from here on is told to this task.
     let item = catalog.await_job(&input.video_id, &input.task_token, ports.now()).await?;
-    let plan = plan::plan(&input.video_id, &input.source, &input.facts, &input.ladder, ports.places())?;
+    let plan = plan::plan(&input, ports.places())?;
 
     if let Some(outputs) = &item.outputs {
         ports.callback().succeed(&input.task_token, outputs).await?;
@@ -106,7 +106,7 @@ async fn follow(
         }
         Some(JobState::Complete { duration_ms, warnings }) => {
             let duration_ms = duration_ms.unwrap_or(input.facts.duration_ms);
-            let outputs = outputs::of_plan(job_id, &plan.paths, &input.ladder, duration_ms, warnings);
+            let outputs = outputs::of_plan(job_id, &plan.paths, input, duration_ms, warnings);
             tracing::warn!(job_id, "the job is complete and its event has not come");
             ports.catalog().record_outputs(&input.video_id, item.attempt, &outputs, ports.now()).await?;
             ports.callback().succeed(&input.task_token, &outputs).await?;
@@ -217,15 +217,7 @@ mod tests {
         }
 
         async fn call(&self, token: &str) -> Result<(), StepError> {
-            let input = StartJobInput {
-                run: samples::run("StartJob"),
-                video_id: samples::video_id(),
-                source: samples::source(),
-                facts: samples::facts(),
-                ladder: samples::ladder(),
-                task_token: token.to_owned(),
-            };
-            handle(input, self).await
+            handle(samples::start_job(token), self).await
         }
 
         fn becomes(&self, state: Option<JobState>) {

@@ -3,7 +3,8 @@
 
 use vodline_contracts::{
     job::{JobOutputs, Rendition},
-    source::Rung,
+    source::{AudioRung, Rung},
+    steps::StartJobInput,
 };
 
 use crate::plan::Paths;
@@ -33,21 +34,29 @@ pub enum JobState {
 
 /// The outputs of a job that was planned like this.
 #[must_use]
-pub fn of_plan(job_id: &str, paths: &Paths, ladder: &[Rung], duration_ms: u64, warnings: Vec<u32>) -> JobOutputs {
+pub fn of_plan(job_id: &str, paths: &Paths, input: &StartJobInput, duration_ms: u64, warnings: Vec<u32>) -> JobOutputs {
     let rendition = |rung: &Rung| Rendition {
         name: rung.name.clone(),
-        width: rung.width,
-        height: rung.height,
+        width: Some(rung.width),
+        height: Some(rung.height),
         average_bitrate_bps: None,
     };
+    let sound = |rung: &AudioRung| Rendition {
+        name: rung.name.clone(),
+        width: None,
+        height: None,
+        average_bitrate_bps: Some(rung.bitrate_bps),
+    };
+    let pictures = paths.pictures.as_ref();
     JobOutputs {
         job_id: job_id.to_owned(),
         duration_ms,
         hls_playlist_uri: paths.hls_playlist.clone(),
         dash_manifest_uri: Some(paths.dash_manifest.clone()),
-        mp4_uri: Some(paths.mp4.clone()),
-        poster_uri: Some(paths.poster.clone()),
-        renditions: ladder.iter().map(rendition).collect(),
+        mp4_uri: pictures.map(|pictures| pictures.mp4.clone()),
+        poster_uri: pictures.map(|pictures| pictures.poster.clone()),
+        last_thumbnail_uri: pictures.map(|pictures| pictures.last_thumbnail.clone()),
+        renditions: input.ladder.iter().map(rendition).chain(input.audio_ladder.iter().map(sound)).collect(),
         warnings,
     }
 }

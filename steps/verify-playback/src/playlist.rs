@@ -9,6 +9,8 @@ const LINES_MAX: usize = 1_000_000;
 pub struct Parent {
     /// Its renditions, in order.
     pub variants: Vec<Variant>,
+    /// Playlists of sound beside them, relative to the parent playlist.
+    pub audio: Vec<String>,
 }
 
 /// One rendition of a parent playlist.
@@ -23,6 +25,8 @@ pub struct Variant {
 /// A rendition's playlist.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Media {
+    /// What comes before every segment (`EXT-X-MAP`), relative to the playlist; MPEG transport streams have none.
+    pub initialization: Option<String>,
     /// Its segments, in order.
     pub segments: Vec<Segment>,
     /// Whether it is complete (`EXT-X-ENDLIST`): nothing is going to be added.
@@ -61,16 +65,22 @@ pub enum Malformed {
 /// When it is none.
 pub fn parent(text: &str) -> Result<Parent, Malformed> {
     let mut variants = Vec::new();
+    let mut audio = Vec::new();
     let mut stream: Option<Option<String>> = None;
     for (line, content) in lines(text)? {
         if let Some(attributes) = content.strip_prefix("#EXT-X-STREAM-INF:") {
             stream = Some(attribute(attributes, "RESOLUTION").map(str::to_owned));
+        } else if let Some(attributes) = content.strip_prefix("#EXT-X-MEDIA:") {
+            // Without an address the sound is inside the renditions.
+            if let (Some("AUDIO"), Some(uri)) = (attribute(attributes, "TYPE"), attribute(attributes, "URI")) {
+                audio.push(uri.to_owned());
+            }
         } else if !content.starts_with('#') {
             let resolution = stream.take().ok_or(Malformed::Line { line })?;
             variants.push(Variant { uri: content.to_owned(), resolution });
         }
     }
-    Ok(Parent { variants })
+    Ok(Parent { variants, audio })
 }
 
 /// Reads a rendition's playlist. Tags that do not matter here are passed over.
@@ -79,6 +89,7 @@ pub fn parent(text: &str) -> Result<Parent, Malformed> {
 /// When it is none.
 pub fn media(text: &str) -> Result<Media, Malformed> {
     let mut segments = Vec::new();
+    let mut initialization = None;
     let mut is_complete = false;
     let mut next: Option<f64> = None;
     for (line, content) in lines(text)? {
@@ -86,6 +97,8 @@ pub fn media(text: &str) -> Result<Media, Malformed> {
             let seconds = info.split(',').next().and_then(|seconds| seconds.trim().parse::<f64>().ok());
             next =
                 Some(seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0).ok_or(Malformed::Line { line })?);
+        } else if let Some(attributes) = content.strip_prefix("#EXT-X-MAP:") {
+            initialization = Some(attribute(attributes, "URI").ok_or(Malformed::Line { line })?.to_owned());
         } else if content == "#EXT-X-ENDLIST" {
             is_complete = true;
         } else if !content.starts_with('#') {
@@ -93,7 +106,7 @@ pub fn media(text: &str) -> Result<Media, Malformed> {
             segments.push(Segment { uri: content.to_owned(), seconds });
         }
     }
-    Ok(Media { segments, is_complete })
+    Ok(Media { initialization, segments, is_complete })
 }
 
 /// The lines after `#EXTM3U` that are not empty, with their numbers.
@@ -137,6 +150,9 @@ mod tests {
     #[test]
     fn a_parent_playlist_names_its_renditions() {
         let text = "#EXTM3U\r\n#EXT-X-VERSION:3\r\n\r\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"One, two\",URI=\"audio.m3u8\"\r\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"Inside\"\r\n\
+            #EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"s\",URI=\"text.m3u8\"\r\n\
             #EXT-X-STREAM-INF:CODECS=\"avc1.4d401f,mp4a.40.2\",BANDWIDTH=1,RESOLUTION=640x360\r\n360.m3u8?a=b\r\n\
             #EXT-X-STREAM-INF:BANDWIDTH=2\r\n720/index.m3u8\r\n";
         let variant = |uri: &str, resolution: Option<&str>| Variant {
@@ -144,15 +160,17 @@ mod tests {
             resolution: resolution.map(str::to_owned),
         };
         let expected = vec![variant("360.m3u8?a=b", Some("640x360")), variant("720/index.m3u8", None)];
-        assert_eq!(parent(text), Ok(Parent { variants: expected }));
+        assert_eq!(parent(text), Ok(Parent { variants: expected, audio: vec!["audio.m3u8".to_owned()] }));
     }
 
     #[test]
     fn a_media_playlist_names_its_segments() {
         let text = "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.006,title\na.ts\n#EXTINF:2,\nb.ts\n#EXT-X-ENDLIST\n";
         let segment = |uri: &str, seconds: f64| Segment { uri: uri.to_owned(), seconds };
-        let expected = Media { segments: vec![segment("a.ts", 6.006), segment("b.ts", 2.0)], is_complete: true };
-        assert_eq!(media(text), Ok(expected));
+        let segments = vec![segment("a.ts", 6.006), segment("b.ts", 2.0)];
+        assert_eq!(media(text), Ok(Media { initialization: None, segments, is_complete: true }));
+        let fragmented = "#EXTM3U\n#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:2,\na.mp4\n";
+        assert_eq!(media(fragmented).expect("a playlist").initialization.as_deref(), Some("init.mp4"));
         assert!(!media("#EXTM3U\n#EXTINF:1\na.ts").expect("a playlist").is_complete);
     }
 
@@ -163,6 +181,7 @@ mod tests {
             assert_eq!(media(text), Err(Malformed::NoPlaylist), "{text}");
         }
         assert_eq!(parent("#EXTM3U\na.m3u8"), Err(Malformed::Line { line: 2 }));
+        assert_eq!(media("#EXTM3U\n#EXT-X-MAP:BYTERANGE=1"), Err(Malformed::Line { line: 2 }));
         assert_eq!(media("#EXTM3U\na.ts"), Err(Malformed::Line { line: 2 }));
         for seconds in ["", "x", "-1", "NaN", "inf"] {
             let text = format!("#EXTM3U\n#EXTINF:{seconds},\na.ts");

@@ -177,7 +177,8 @@ fn invocations(home: &Home, videos: u32) -> Outcome<f64> {
         "on-asset-playable",
         "verify-playback",
         "record-catalog",
-        "record-failure",
+        "record-run-status",
+        "make-storyboard",
     ];
     let mut total = 0;
     for function in FUNCTIONS {

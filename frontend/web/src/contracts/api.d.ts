@@ -10,6 +10,10 @@ export type VideoId = string;
  */
 export type VideoStatus = "PROCESSING" | "READY" | "FAILED";
 /**
+ * How a packaging configuration packages.
+ */
+export type PackagingFormat = "hls" | "dash" | "cmaf";
+/**
  * Where a state stands.
  */
 export type StateStatus = "RUNNING" | "SUCCEEDED" | "FAILED";
@@ -252,7 +256,10 @@ export interface SourceFacts {
    * Milliseconds.
    */
   durationMs: number;
-  video: VideoTrack;
+  /**
+   * The first video track; absent for sound alone.
+   */
+  video?: VideoTrack | null;
   /**
    * The audio tracks, in order; empty for a silent video.
    */
@@ -322,17 +329,17 @@ export interface CostEstimate {
  */
 export interface Rendition {
   /**
-   * Names it by its short side, such as `720p`.
+   * Names it by its short side, such as `720p`; one of sound alone by its bitrate, such as `128k`.
    */
   name: string;
   /**
-   * Pixels across.
+   * Pixels across; absent where there is nothing to see.
    */
-  width: number;
+  width?: number | null;
   /**
-   * Pixels down.
+   * Pixels down; absent where there is nothing to see.
    */
-  height: number;
+  height?: number | null;
   /**
    * Bits per second on average, where the service says.
    */
@@ -368,13 +375,17 @@ export interface Receipt {
    */
   verifiedAt: string;
   /**
-   * The parent playlist that was fetched.
+   * The parent playlist that players are given first.
    */
   masterPath: string;
   /**
    * Every rendition of it.
    */
   renditions: RenditionReceipt[];
+  /**
+   * Every manifest that was played from.
+   */
+  manifests?: ManifestReceipt[];
   /**
    * Bytes fetched in all.
    */
@@ -408,6 +419,28 @@ export interface RenditionReceipt {
    * Size of the last segment in bytes.
    */
   lastSegmentBytes: number;
+}
+/**
+ * What was seen of one manifest and all it names.
+ */
+export interface ManifestReceipt {
+  format: PackagingFormat;
+  /**
+   * Its path on the site.
+   */
+  path: string;
+  /**
+   * Renditions a player can choose from.
+   */
+  renditions: number;
+  /**
+   * Tracks of sound beside them; nought where the sound is inside the renditions.
+   */
+  audioTracks: number;
+  /**
+   * Segments of all of them.
+   */
+  segments: number;
 }
 /**
  * Why a video failed.

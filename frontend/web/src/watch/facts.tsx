@@ -1,7 +1,8 @@
 /** What is known of a video: what was uploaded, what was made of it, and the proof that it plays. */
 
 import type { ComponentChildren } from "preact";
-import type { Receipt, Video } from "../contracts/api";
+import { sitePath } from "../api/site-path";
+import type { Receipt, Rendition, Video } from "../contracts/api";
 import { count, formatBitrate, formatBytes } from "../format/size";
 import { formatClock, formatElapsed, formatMoment } from "../format/time";
 import { Icon } from "../ui/icon";
@@ -20,15 +21,48 @@ export function Facts({ video }: { video: Video }) {
           <dl class="facts">
             {video.renditions.map((rendition) => (
               <Fact key={rendition.name} name={rendition.name}>
-                {rendition.width} × {rendition.height}
-                {rendition.averageBitrateBps ? `, ${formatBitrate(rendition.averageBitrateBps)}` : ""}
+                {renditionWords(rendition)}
               </Fact>
             ))}
           </dl>
         </section>
       )}
+      <Streams playback={video.playback} />
       {video.receipt && <ReceiptPanel receipt={video.receipt} />}
     </div>
+  );
+}
+
+/** Size and bitrate; one of sound alone has no size. */
+function renditionWords({ width, height, averageBitrateBps }: Rendition): string {
+  const size = width && height ? `${width} × ${height}` : "Sound";
+  return averageBitrateBps ? `${size}, ${formatBitrate(averageBitrateBps)}` : size;
+}
+
+/** Where other players find the video. */
+function Streams({ playback }: { playback: Video["playback"] }) {
+  const streams = (
+    [
+      ["HLS", playback?.hls],
+      ["CMAF", playback?.cmaf],
+      ["DASH", playback?.dash],
+    ] as const
+  ).flatMap(([name, path]) => {
+    const address = sitePath(path);
+    return address ? [{ name, address }] : [];
+  });
+  if (streams.length === 0) return null;
+  return (
+    <section class="panel stack" aria-labelledby="streams">
+      <h2 id="streams">Streams</h2>
+      <dl class="facts">
+        {streams.map(({ name, address }) => (
+          <Fact key={name} name={name}>
+            <a href={address}>{address.split("/").at(-1)}</a>
+          </Fact>
+        ))}
+      </dl>
+    </section>
   );
 }
 
@@ -51,8 +85,9 @@ function SourceFacts({ video }: { video: Video }) {
         <>
           <Fact name="Length">{formatClock(facts.durationMs)}</Fact>
           <Fact name="Picture">
-            {facts.video.displayWidth} × {facts.video.displayHeight}, {trim(facts.video.frameRate)} frames/s,{" "}
-            {facts.video.codec} in {facts.container}
+            {facts.video
+              ? `${facts.video.displayWidth} × ${facts.video.displayHeight}, ${trim(facts.video.frameRate)} frames/s, ${facts.video.codec} in ${facts.container}`
+              : "None"}
           </Fact>
           <Fact name="Sound">
             {facts.audio.length === 0
@@ -83,14 +118,16 @@ function trim(frameRate: number): string {
 
 function ReceiptPanel({ receipt }: { receipt: Receipt }) {
   const segments = receipt.renditions.reduce((sum, rendition) => sum + rendition.segments, 0);
+  const formats = receipt.manifests?.map(({ format }) => format.toUpperCase()).join(", ");
   return (
     <section class="panel stack" aria-labelledby="receipt">
       <h2 id="receipt">
         <Icon name="check" /> Verified
       </h2>
       <p>
-        Played through the CDN as a viewer would: {count(receipt.renditions.length, "rendition")},{" "}
-        {count(segments, "segment")}, {formatBytes(receipt.bytesFetched)} fetched.
+        Played through the CDN as a viewer would{formats && ` (${formats})`}:{" "}
+        {count(receipt.renditions.length, "rendition")}, {count(segments, "segment")},{" "}
+        {formatBytes(receipt.bytesFetched)} fetched.
       </p>
       <dl class="facts">
         <Fact name="When">{formatMoment(new Date(receipt.verifiedAt))}</Fact>

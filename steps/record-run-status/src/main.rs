@@ -2,5 +2,5 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), vodline_step::StartError> {
-    vodline_step::start(record_failure::Context::load, record_failure::handle).await
+    vodline_step::start(record_run_status::Context::load, record_run_status::handle).await
 }

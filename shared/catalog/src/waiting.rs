@@ -1,23 +1,33 @@
-//! Clients and environment.
+//! What the functions have in common that hear of the end, or the progress, of what a task waits for: the table that knows
+//! the task's token, and Step Functions.
 
 use jiff::Timestamp;
-use vodline_catalog::Catalog;
 use vodline_step::{
     aws,
     callback::{Callback, StepFunctions},
     env::{MissingVariable, required},
 };
 
-use crate::Ports;
+use crate::Catalog;
+
+/// What such a function touches.
+pub trait Ports {
+    /// The catalogue.
+    fn catalog(&self) -> &Catalog;
+    /// The waiting task.
+    fn callback(&self) -> &impl Callback;
+    /// The time.
+    fn now(&self) -> Timestamp;
+}
 
 /// Step Functions and the table.
 #[derive(Debug)]
-pub struct Context {
+pub struct TableAndCallback {
     catalog: Catalog,
     callback: StepFunctions,
 }
 
-impl Context {
+impl TableAndCallback {
     /// From the environment.
     ///
     /// # Errors
@@ -32,7 +42,7 @@ impl Context {
     }
 }
 
-impl Ports for Context {
+impl Ports for TableAndCallback {
     fn catalog(&self) -> &Catalog {
         &self.catalog
     }

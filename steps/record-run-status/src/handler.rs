@@ -1,4 +1,4 @@
-//! Find the video of the execution, and say on its row why it failed.
+//! Find the video of the execution, and say on its row why it failed, or that it is in the making again.
 
 use std::future::Future;
 
@@ -49,28 +49,38 @@ struct FunctionError {
     message: String,
 }
 
-/// Marks the video, unless the execution is at work again or has succeeded since, or the row is another execution's.
+/// Brings the row to where the execution is, whatever the event was about: events come late and out of order. A failed
+/// execution's row is FAILED; a redriven one's is in progress again. The row of another execution, and one that is READY, are
+/// left alone.
 ///
 /// # Errors
 /// What Step Functions, DynamoDB and EventBridge answer.
 pub async fn handle(event: Envelope<ExecutionStatusChange>, ports: &impl Ports) -> Result<(), StepError> {
     let arn = event.detail.execution_arn;
     let Some(execution) = ports.execution(&arn).await? else {
-        tracing::warn!("the execution is gone, nobody can say why it failed");
+        tracing::warn!("the execution is gone, nobody can say what became of it");
         return Ok(());
     };
-    if !matches!(execution.status.as_str(), "FAILED" | "TIMED_OUT" | "ABORTED") {
-        tracing::info!(status = execution.status, "the execution has been redriven since");
-        return Ok(());
-    }
     let input = execution.input.as_deref().or(event.detail.input.as_deref());
     let Some(source) = input.and_then(source_of) else {
         tracing::warn!("the execution was not started by an upload, it has no video");
         return Ok(());
     };
+    match execution.status.as_str() {
+        "RUNNING" => ports.catalog().resume(&source.video_id(), &arn, ports.now()).await,
+        "FAILED" | "TIMED_OUT" | "ABORTED" => fail(&source, arn, &execution, ports).await,
+        status => {
+            tracing::info!(status, "the execution has gone on since");
+            Ok(())
+        }
+    }
+}
+
+/// Marks the video, and tells the bus.
+async fn fail(source: &Source, arn: String, execution: &Execution, ports: &impl Ports) -> Result<(), StepError> {
     let failure =
-        Failure { code: code_of(&execution), message: message_of(&execution), state: ports.failed_state(&arn).await? };
-    let Some(video) = record(&source, &arn, &failure, ports).await? else {
+        Failure { code: code_of(execution), message: message_of(execution), state: ports.failed_state(&arn).await? };
+    let Some(video) = record(source, &arn, &failure, ports).await? else {
         tracing::info!("the video is published, or another run's: the failure is not its own");
         return Ok(());
     };
@@ -243,6 +253,7 @@ mod tests {
         foreign.input = Some("{}".to_owned());
         for (execution, arn) in [
             (execution("RUNNING", None, None), EXECUTION),
+            (execution("RUNNING", None, None), OTHER_EXECUTION),
             (execution("SUCCEEDED", None, None), EXECUTION),
             (execution("PENDING_REDRIVE", None, None), EXECUTION),
             (execution("FAILED", None, None), OTHER_EXECUTION),
@@ -254,6 +265,23 @@ mod tests {
             assert_eq!(row(&fake).await.status, VideoStatus::Processing);
             assert_eq!(fake.bus.take(), []);
         }
+    }
+
+    #[tokio::test]
+    async fn a_redriven_run_is_in_progress_again_in_whatever_order_its_events_come() {
+        let mut fake = fake(execution("FAILED", Some("Vod.PlaybackUnverified"), Some("no"))).await;
+        let becomes = async |fake: &mut Fake, status: &str, expected: VideoStatus| {
+            fake.execution = execution(status, None, None);
+            call(fake, EXECUTION).await;
+            assert_eq!(row(fake).await.status, expected, "{status}");
+        };
+        becomes(&mut fake, "FAILED", VideoStatus::Failed).await;
+        becomes(&mut fake, "RUNNING", VideoStatus::Processing).await;
+        assert_eq!(row(&fake).await.error, None);
+        // It failed again before its news of running came, and is redriven once more.
+        becomes(&mut fake, "FAILED", VideoStatus::Failed).await;
+        becomes(&mut fake, "RUNNING", VideoStatus::Processing).await;
+        assert_eq!(fake.bus.take().len(), 2);
     }
 
     #[tokio::test]
