@@ -4,8 +4,13 @@
 //! them changes, the data plane is given new routes, in which every reference is resolved; a change is deployed when the call
 //! that made it returns.
 //!
-//! One thing is different at home, on purpose: viewers are served by plain HTTP/1.1 on loopback, so `ViewerProtocolPolicy`,
-//! certificates and `HttpVersion` are kept and have no effect. Compression is by gzip only, whether or not brotli is enabled.
+//! Answers are kept in memory and on the disk, each bounded in bytes; what is on the disk outlives the process. However many
+//! viewers ask for an object, its origin is asked once. Viewers speak HTTP/1.1 or HTTP/2 to one thread for each core.
+//!
+//! Some things are different at home, on purpose: viewers are served without TLS on loopback, so `ViewerProtocolPolicy` and
+//! certificates are kept and have no effect, and HTTP/2 is for those who begin with it. Where a cache policy normalises
+//! `Accept-Encoding`, CloudFront keeps an answer for each coding; the edge asks the origin once for the plain answer, makes the
+//! codings itself, and keeps them together.
 //!
 //! | module | what it does |
 //! |---|---|

@@ -20,6 +20,9 @@ use super::{
     selection, viewer_request,
 };
 
+/// A request without its body;
+/// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html>.
+const REQUEST_HEAD_BYTES_MAX: usize = 20_480;
 /// The longest body of a request; behind it are the site's functions, which take 6 MB.
 const REQUEST_BODY_BYTES_MAX: usize = 20 << 20;
 /// How long a viewer may take over a body.
@@ -42,6 +45,11 @@ pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, ip: I
 }
 
 async fn respond(plane: &Arc<Plane>, viewer: &Viewer, body: Incoming) -> Response<Body> {
+    if viewer.size_bytes() > REQUEST_HEAD_BYTES_MAX {
+        // CloudFront answers with this number, which nginx made up.
+        let status = StatusCode::from_u16(494).unwrap_or(StatusCode::BAD_REQUEST);
+        return Refusal::new(status, "The headers of the request are too large.").into_response(viewer, None);
+    }
     if let Err(refusal) = access::check_form(viewer) {
         return refusal.into_response(viewer, None);
     }

@@ -41,6 +41,12 @@ pub(super) struct Viewer {
 }
 
 impl Viewer {
+    /// The size of the request without its body, about: separators are not counted.
+    pub(super) fn size_bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        self.path().len() + self.query().len() + headers.sum::<usize>()
+    }
+
     pub(super) fn path(&self) -> &str {
         self.uri.path()
     }

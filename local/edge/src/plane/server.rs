@@ -23,6 +23,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -49,6 +50,9 @@ const STREAMS_MAX: u32 = 128;
 const RESET_STREAMS_MAX: usize = 20;
 /// Flow control must not slow down a viewer on this machine.
 const WINDOW_BYTES: u32 = 1 << 20;
+/// How much the kernel takes at once (it doubles this). Without a bound it takes whole segments, and those that are on their way
+/// to all viewers together no longer fit into the processor's cache: a MiB then costs 200 us of CPU instead of 160.
+const SEND_BUFFER_BYTES: usize = 512 << 10;
 /// Files are read where that may block; a thread of viewers needs few hands for it.
 const BLOCKING_THREADS_MAX: usize = 32;
 
@@ -124,6 +128,7 @@ async fn serve_accepted(plane: Arc<Plane>, mut accepted: mpsc::Receiver<Accepted
         };
         // Without this, small answers may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         let plane = plane.clone();
         tokio::spawn(async move {
             serve_connection(plane, stream, peer.ip()).await;

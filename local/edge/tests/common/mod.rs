@@ -10,8 +10,9 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -107,10 +108,17 @@ impl Home {
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let directory = tempfile::tempdir().unwrap();
         let edge = open(directory.path(), &origin, &clock);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(edge.clone().serve(listener));
+        let address = serve(&edge).await;
         Self { edge, clock, origin, address, directory }
+    }
+
+    /// The same home after an orderly end and a new start.
+    pub(crate) async fn restart(self) -> Self {
+        let edge = self.edge.clone();
+        edge.flush_cache();
+        let edge = self.reopen();
+        let address = serve(&edge).await;
+        Self { edge, address, ..self }
     }
 
     /// The same data directory, opened by another process.
@@ -146,9 +154,27 @@ impl Home {
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
-        let stream = TcpStream::connect(self.address).await.unwrap();
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-        let connection = tokio::spawn(connection);
+        let response = self.begin(method, path, headers, body).await;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Got { status: head.status, headers: head.headers, body }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Sends a request and reads the head of the answer; the body arrives as it is read.
+    pub(crate) async fn begin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response<Incoming> {
+        let stream = TokioIo::new(self.connect().await);
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
         let mut request = Request::builder().method(method).uri(path);
         if !headers.iter().any(|(name, _)| *name == "host") {
             request = request.header("host", self.address.to_string());
@@ -156,14 +182,15 @@ impl Home {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response =
-            sender.send_request(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        drop(sender);
-        connection.abort();
-        Got { status: head.status, headers: head.headers, body }
+        sender.send_request(request.body(Full::new(Bytes::from(body.to_owned()))).unwrap()).await.unwrap()
     }
+}
+
+async fn serve(edge: &Arc<Edge>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(edge.clone().serve(listener));
+    address
 }
 
 fn open(directory: &std::path::Path, origin: &Arc<FakeOrigin>, clock: &Arc<ManualClock>) -> Arc<Edge> {
