@@ -129,6 +129,11 @@ impl Home {
         Ok(value.to_owned())
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory the home holds now, in MiB; `None` where the system does not say.
     pub(crate) fn memory_mib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
