@@ -51,10 +51,14 @@ try {
 
   // Over the seek bar the storyboard shows the moment under the pointer.
   const bar = page.locator('.vjs-progress-holder');
-  const box = await bar.boundingBox();
-  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2);
   const preview = page.locator('canvas.vod-storyboard');
-  await expect(preview).toBeVisible({ timeout: 15_000 });
+  await expect(async () => {
+    // The first movement only brings the controls back; they fade in under the pointer.
+    const box = await bar.boundingBox();
+    await page.mouse.move(box.x + 5, box.y + box.height / 2);
+    await page.mouse.move(box.x + box.width * 0.5, box.y + box.height / 2, { steps: 5 });
+    await expect(preview).toBeVisible({ timeout: 2_000 });
+  }).toPass({ timeout: 20_000 });
   const shown = () => preview.evaluate((canvas) => {
     const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
     let bright = 0;
