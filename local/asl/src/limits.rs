@@ -55,6 +55,10 @@ pub const CAUSE_CHARS_MAX: usize = 32_768;
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html>.
 pub const REDRIVE_SECONDS_MAX: u64 = 1_209_600;
 
+/// How often one Map Run can be redriven.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html>.
+pub const MAP_RUN_REDRIVES_MAX: u32 = 1_000;
+
 /// Most characters an intrinsic function takes (`States.Format`, `States.Base64Encode`, `States.Hash`, ...).
 /// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/intrinsic-functions.html>.
 pub const INTRINSIC_STRING_CHARS_MAX: usize = 10_000;

@@ -20,7 +20,7 @@ use crate::event::MapRunOutcome;
 use crate::execution::{ExecutionKind, Outcome, Tolerance};
 use crate::facts::{Facts, Variables};
 use crate::failure::Failure;
-use crate::limits::{DISTRIBUTED_MAP_CONCURRENCY_MAX, PAYLOAD_BYTES_MAX};
+use crate::limits::{DISTRIBUTED_MAP_CONCURRENCY_MAX, MAP_RUN_REDRIVES_MAX, PAYLOAD_BYTES_MAX};
 use crate::machine::StateMachine;
 use crate::machine::model::{Kind, Map, MapMode, StateId};
 use crate::payload::Payload;
@@ -89,7 +89,8 @@ pub enum MapRunCommand {
         /// How many items are in it.
         items: u64,
     },
-    /// Redrive a child execution that did not succeed; only Standard children are redriven, Express ones start anew.
+    /// Run a child again that did not succeed: a Standard execution is redriven, an Express one started anew with the same
+    /// input.
     RedriveChild {
         /// Which child.
         index: u64,
@@ -507,7 +508,7 @@ impl MapRun {
             Phase::Writing => self.writer.clone().map(MapRunCommand::WriteResults).into_iter().collect(),
             Phase::Running => {
                 let running = self.children.iter().enumerate().filter(|(_, c)| c.status == ChildStatus::Running);
-                running.map(|(index, child)| start(index, child, self.kind)).collect()
+                running.map(|(index, child)| start(index, child)).collect()
             }
         }
     }
@@ -527,10 +528,10 @@ impl MapChild {
     }
 }
 
-/// How to get a child going: Standard children that ran before are redriven.
-fn start(index: usize, child: &MapChild, kind: ExecutionKind) -> MapRunCommand {
+/// How to get a child going.
+fn start(index: usize, child: &MapChild) -> MapRunCommand {
     let index = index as u64;
-    if child.is_redriven && kind == ExecutionKind::Standard {
+    if child.is_redriven {
         return MapRunCommand::RedriveChild { index };
     }
     MapRunCommand::StartChild { index, input: child.input.clone(), items: child.items }
@@ -696,7 +697,7 @@ impl MapRun {
             let index = self.next + offset;
             self.next = index + 1;
             if let Some(child) = self.children.get_mut(index) {
-                commands.push(start(index, child, self.kind));
+                commands.push(start(index, child));
                 child.status = ChildStatus::Running;
                 child.outcome = None;
                 self.running += 1;
@@ -806,6 +807,10 @@ impl MapRun {
     fn redrive(&mut self, env: &Env<'_>, commands: &mut Vec<MapRunCommand>) {
         if matches!(self.outcome, Some(MapRunOutcome::Succeeded { .. })) {
             return;
+        }
+        if self.redrive_count >= MAP_RUN_REDRIVES_MAX {
+            let cause = format!("The Map Run has been redriven {MAP_RUN_REDRIVES_MAX} times and cannot be redriven.");
+            return self.fail(ErrorName::Runtime, cause, env, commands);
         }
         self.outcome = None;
         self.ended_at = None;

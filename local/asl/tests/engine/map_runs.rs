@@ -249,3 +249,18 @@ fn a_stopped_parent_stops_its_run() {
     assert!(matches!(redriven[0], Command::RedriveMapRun { .. }));
     assert_eq!(map.send(MapRunEvent::Redrive), [MapRunCommand::RedriveChild { index: 0 }]);
 }
+
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html>.
+#[test]
+fn a_run_is_redriven_a_thousand_times_at_most() {
+    let mut map = Running::start(json!({}), &json!([1]));
+    map.send(MapRunEvent::Start);
+    for _ in 0..1_000 {
+        map.ended(0, failed());
+        assert_eq!(map.send(MapRunEvent::Redrive), [MapRunCommand::RedriveChild { index: 0 }]);
+    }
+    map.ended(0, failed());
+    let commands = map.send(MapRunEvent::Redrive);
+    let [MapRunCommand::Finish(MapRunOutcome::Failed { error, .. })] = &commands[..] else { panic!("{commands:?}") };
+    assert_eq!((error.as_deref(), map.run.redrive_count()), (Some("States.Runtime"), 1_000));
+}

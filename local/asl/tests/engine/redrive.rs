@@ -177,3 +177,111 @@ fn says_why_it_cannot_be_redriven() {
     run.now = UnixMillis(run.now.0 + 15 * 86_400_000);
     assert!(redrive(&mut run).is_empty());
 }
+
+/// "Reevaluates the Choice state rules."
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html#redrive-individual-state-behavior>,
+/// as for the following ones.
+#[test]
+fn a_choice_is_made_again() {
+    let choice = json!({"Type": "Choice", "Choices": [{"Variable": "$.a", "IsString": true, "Next": "B"}]});
+    let definition = json!({"StartAt": "A", "States": {"A": choice, "B": {"Type": "Succeed"}}});
+    let mut run = Driver::start(&definition, &json!({"a": 1}));
+    assert_eq!(run.status(), "FAILED");
+    // It was entered before, and fails for the same reason.
+    assert_eq!(redrive(&mut run), ["ExecutionRedriven", "ExecutionFailed"]);
+    let causes: Vec<_> =
+        run.history.iter().filter_map(|event| event["executionFailedEventDetails"].get("cause")).collect();
+    assert_eq!((causes.len(), causes[0]), (2, causes[1]));
+}
+
+/// A timestamp in the past: "redrive causes the Wait state to be exited".
+#[test]
+fn a_wait_for_a_time_that_has_passed_is_over() {
+    let wait = json!({"Type": "Wait", "Timestamp": "1970-01-01T01:00:00Z", "Next": "B"});
+    let definition = json!({"StartAt": "A", "States": {"A": wait, "B": task()}});
+    let mut run = Driver::start(&definition, &json!({}));
+    run.send(Event::Stop { error: None, cause: None });
+    run.now = run.now.plus_seconds(7_200);
+    assert_eq!(redrive(&mut run), ["ExecutionRedriven"]);
+    let at = run.now;
+    let from = run.history.len();
+    run.wait();
+    assert_eq!(run.types(from), ["WaitStateExited", "TaskStateEntered", "TaskScheduled"]);
+    assert_eq!(run.now, at);
+}
+
+/// "`TimeoutSeconds` for the state, if defined, is reset to 0."
+#[test]
+fn a_tasks_timeout_and_heartbeat_start_over() {
+    let mut state = task();
+    state["TimeoutSeconds"] = json!(30);
+    state["HeartbeatSeconds"] = json!(20);
+    let mut run = Driver::start(&json!({"StartAt": "A", "States": {"A": state}}), &json!({}));
+    run.wait();
+    assert_eq!(run.status(), "FAILED");
+    assert_eq!(redrive(&mut run), ["ExecutionRedriven", "TaskScheduled"]);
+    assert_eq!(run.timers().iter().map(|(left, _)| *left).collect::<Vec<_>>(), [20_000, 30_000]);
+}
+
+/// An inline Map that failed because of `States.DataLimitExceeded` is rerun, "including the iterations that were successful".
+#[test]
+fn outputs_of_iterations_that_are_too_big_together_run_all_of_them_again() {
+    let definition = json!({"StartAt": "M", "States": {"M": {"Type": "Map", "MaxConcurrency": 1,
+        "ItemProcessor": {"StartAt": "A", "States": {"A": task()}}, "End": true}}});
+    let mut run = Driver::start(&definition, &json!([1, 2]));
+    for _ in 0..2 {
+        run.succeed("A", json!("x".repeat(200_000)));
+    }
+    assert_eq!(run.history.last().unwrap()["executionFailedEventDetails"]["error"], "States.DataLimitExceeded");
+    redrive(&mut run);
+    for output in ["one", "two"] {
+        run.succeed("A", json!(output));
+    }
+    assert_eq!(run.output(), json!(["one", "two"]));
+}
+
+/// "The retry attempt count for these states is reset to 0": Task, Parallel, and Map.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html#redrive-retry-behavior>.
+#[test]
+fn retries_of_a_parallel_and_a_map_start_over() {
+    let retry = json!([{"ErrorEquals": ["E"], "MaxAttempts": 1, "IntervalSeconds": 1}]);
+    let inner = json!({"StartAt": "A", "States": {"A": task()}});
+    for state in [
+        json!({"Type": "Parallel", "Branches": [inner], "Retry": retry, "End": true}),
+        json!({"Type": "Map", "ItemProcessor": inner, "Retry": retry, "End": true}),
+    ] {
+        let mut run = Driver::start(&json!({"StartAt": "S", "States": {"S": state}}), &json!([1]));
+        for _ in 0..3 {
+            run.fail("A", "E");
+            assert_eq!(run.status(), "RUNNING", "the retry");
+            run.wait();
+            run.fail("A", "E");
+            assert_eq!(run.status(), "FAILED");
+            redrive(&mut run);
+        }
+    }
+}
+
+/// "Doesn't redrive state machine executions that enter the Succeed state."
+#[test]
+fn what_succeeded_stays_so() {
+    let mut run = Driver::start(&json!({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}), &json!({}));
+    assert!(redrive(&mut run).is_empty());
+    assert_eq!(run.status(), "SUCCEEDED");
+}
+
+/// Each redrive adds its event to the one history, and counts.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html#redrive-execution-examine>.
+#[test]
+fn redrives_are_counted_in_one_history() {
+    let mut run = Driver::start(&json!({"StartAt": "A", "States": {"A": task()}}), &json!({}));
+    for count in 1..=3 {
+        run.fail("A", "E");
+        redrive(&mut run);
+        assert_eq!(run.execution.redrive_count(), count);
+    }
+    let redriven: Vec<_> = run.history.iter().filter(|event| event["type"] == "ExecutionRedriven").collect();
+    let counts: Vec<_> = redriven.iter().map(|event| &event["executionRedrivenEventDetails"]["redriveCount"]).collect();
+    assert_eq!(counts, [1, 2, 3]);
+    assert!(run.history.iter().zip(1_u64..).all(|(event, id)| event["id"] == id));
+}

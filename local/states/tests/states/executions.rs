@@ -288,3 +288,32 @@ async fn a_redrive_comes_too_late_after_fourteen_days() {
     assert_eq!(code, "ExecutionNotRedrivable");
     assert!(message.contains("Execution redrivable period exceeded"), "{message}");
 }
+
+/// "Redriven executions use the same state machine definition and execution ARN as the original execution attempt."
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html>.
+#[tokio::test]
+async fn a_redrive_uses_the_definition_it_began_with() {
+    let home = Home::new();
+    home.functions(|_, _| Some(Err(json!({"errorType": "E", "errorMessage": "down"}))));
+    let machine = home.machine("line", one(function_task("old"))).await;
+    let arn = home.begin(&machine, json!({})).await;
+    home.until(&arn, "FAILED").await;
+    let update = json!({"stateMachineArn": machine, "definition": one(function_task("new")).to_string()});
+    home.ok("UpdateStateMachine", update).await;
+    home.functions(|_, input| Some(Ok(input)));
+    home.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    home.until(&arn, "SUCCEEDED").await;
+    assert!(home.called().await.0.contains("old"));
+    assert!(home.called().await.0.contains("old"));
+}
+
+/// "This API action is not supported by EXPRESS state machines."
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html>.
+#[tokio::test]
+async fn express_executions_are_not_redriven() {
+    let home = Home::new();
+    let machine = home.machine_of("EXPRESS", "quick", one(json!({"Type": "Fail"}))).await;
+    let started = home.ok("StartExecution", json!({"stateMachineArn": machine})).await;
+    let (code, _) = home.err("RedriveExecution", json!({"executionArn": started["executionArn"]})).await;
+    assert_eq!(code, "InvalidArn");
+}

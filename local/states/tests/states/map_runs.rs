@@ -222,3 +222,59 @@ async fn a_map_run_outlives_a_crash() {
     assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[1,2,3]");
     assert_well_formed(&home.history(&arn).await);
 }
+
+/// "When you redrive a Map Run, the Express child workflows are rerun using the StartExecution API action."
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html>.
+#[tokio::test]
+async fn express_children_are_started_anew() {
+    let home = Home::new();
+    home.functions(|_, input| {
+        Some(if input == json!(2) { Err(json!({"errorType": "Odd", "errorMessage": "two"})) } else { Ok(input) })
+    });
+    let mut definition = map(function_task("f"), json!({"MaxConcurrency": 1}));
+    definition["States"]["Only"]["ItemProcessor"]["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+    let machine = home.machine("spread", definition).await;
+    let arn = home.begin(&machine, json!([1, 2])).await;
+    home.until(&arn, "FAILED").await;
+    home.functions(|_, input| Some(Ok(input)));
+    home.pass(1);
+    home.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[1,2]");
+    let calls = [home.called().await.1, home.called().await.1, home.called().await.1];
+    assert_eq!(calls, [json!(1), json!(2), json!(2)], "the item that succeeded is not run again");
+}
+
+/// A run whose reader failed reads again once the cause is mended.
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/dg/redrive-map-run.html>.
+#[tokio::test]
+async fn a_run_that_could_not_read_its_items_reads_them_again() {
+    let home = Home::new();
+    let reader = json!({
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "in", "Key": "late.json"},
+    });
+    let machine = home.machine("m", map(json!({"Type": "Pass"}), json!({"ItemReader": reader}))).await;
+    let arn = home.begin(&machine, json!({})).await;
+    home.until(&arn, "FAILED").await;
+    home.objects.put("in", "late.json", "[5]");
+    home.pass(1);
+    home.ok("RedriveExecution", json!({"executionArn": arn})).await;
+    assert_eq!(home.until(&arn, "SUCCEEDED").await["output"], "[5]");
+}
+
+/// "To redrive a workflow that includes a Distributed Map state whose Map Run failed, you must redrive the parent workflow."
+/// Source: <https://docs.aws.amazon.com/step-functions/latest/apireference/API_RedriveExecution.html>.
+#[tokio::test]
+async fn a_child_is_redriven_by_its_run_only() {
+    let home = Home::new();
+    let machine = home.machine("m", map(json!({"Type": "Pass", "InputPath": "$.none"}), json!({}))).await;
+    let arn = home.begin(&machine, json!([{}])).await;
+    home.until(&arn, "FAILED").await;
+    let run = home.event(&arn, "MapRunStarted").await["mapRunStartedEventDetails"]["mapRunArn"].clone();
+    let children = home.ok("ListExecutions", json!({"mapRunArn": run})).await;
+    let child = &children["executions"][0]["executionArn"];
+    let found = home.ok("DescribeExecution", json!({"executionArn": child})).await;
+    assert_eq!((&found["status"], &found["redriveStatus"]), (&json!("FAILED"), &json!("REDRIVABLE_BY_MAP_RUN")));
+    assert_eq!(home.err("RedriveExecution", json!({"executionArn": child})).await.0, "ExecutionNotRedrivable");
+}
