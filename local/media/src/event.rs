@@ -9,7 +9,8 @@ use serde::Serialize;
 use vodline_core::{Account, Event};
 
 use crate::{
-    publish::GroupDetail,
+    measure::Quality,
+    publish::{GroupDetail, GroupKind},
     record::{BlackSegment, JobRecord, Phase, Status, Warning},
     source::{SourceFacts, TrackKind},
 };
@@ -20,7 +21,7 @@ pub(crate) enum Happening<'a> {
     /// Work has begun.
     Progressing,
     /// The input was probed.
-    InputInformation(&'a SourceFacts),
+    InputInformation(&'a [SourceFacts]),
     /// How far it is.
     StatusUpdate,
     /// It is done.
@@ -51,7 +52,7 @@ struct Detail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     input_details: Option<Vec<InputDetail<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output_group_details: Option<&'a [GroupDetail]>,
+    output_group_details: Option<Vec<GroupShape<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     padding_inserted: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +76,48 @@ struct Detail<'a> {
     error_code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<&'a str>,
+}
+
+/// `outputGroupDetails[n]`.
+/// Source: <https://docs.aws.amazon.com/mediaconvert/latest/ug/output-file-names-and-paths.html>.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupShape<'a> {
+    output_details: Vec<OutputShape<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    playlist_file_paths: Option<&'a [String]>,
+    #[serde(rename = "type")]
+    kind: GroupKind,
+}
+
+/// `outputDetails[n]`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutputShape<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_file_paths: Option<&'a [String]>,
+    duration_in_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    video_details: Option<VideoShape>,
+}
+
+/// `videoDetails`; the `qvbr*` members where the rate control is QVBR and the encoder tells (see `measure`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct VideoShape {
+    width_in_px: u32,
+    height_in_px: u32,
+    average_bitrate: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qvbr_avg_quality: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qvbr_min_quality: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qvbr_max_quality: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qvbr_min_quality_location: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qvbr_max_quality_location: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -104,7 +147,7 @@ struct OnePhase {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InputDetail<'a> {
-    id: u32,
+    id: usize,
     uri: &'a str,
     audio: Vec<AudioDetail<'a>>,
     video: Vec<VideoDetail<'a>>,
@@ -171,7 +214,8 @@ pub(crate) fn event(
         Happening::Progressing => detail.status = Status::Progressing.name(),
         Happening::InputInformation(facts) => {
             detail.status = "INPUT_INFORMATION";
-            detail.input_details = Some(vec![input_detail(record.input(), facts)]);
+            let details = facts.iter().enumerate().map(|(id, facts)| input_detail(id, record.input(id), facts));
+            detail.input_details = Some(details.collect());
         }
         Happening::StatusUpdate => {
             detail.status = "STATUS_UPDATE";
@@ -180,7 +224,9 @@ pub(crate) fn event(
         }
         Happening::Complete => {
             detail.status = Status::Complete.name();
-            detail.output_group_details = Some(&record.output_group_details);
+            let groups = (0..).zip(&record.output_group_details);
+            detail.output_group_details =
+                Some(groups.map(|(index, group)| group_shape(index, group, record)).collect());
             // Silence that fills the sound's gaps is no padding: AWS means pictures.
             detail.padding_inserted = Some(0);
             let black = &record.black_segments;
@@ -221,6 +267,32 @@ pub(crate) fn event(
     }
 }
 
+fn group_shape<'a>(index: usize, group: &'a GroupDetail, record: &JobRecord) -> GroupShape<'a> {
+    let quality = |output: usize| record.quality.get(index)?.get(output).copied()?;
+    let output_details = (0..).zip(&group.output_details).map(|(number, output)| OutputShape {
+        output_file_paths: output.output_file_paths.as_deref(),
+        duration_in_ms: output.duration_in_ms,
+        video_details: output.video_details.map(|video| {
+            let quality: Option<Quality> = quality(number);
+            VideoShape {
+                width_in_px: video.width_in_px,
+                height_in_px: video.height_in_px,
+                average_bitrate: video.average_bitrate,
+                qvbr_avg_quality: quality.map(|quality| quality.average),
+                qvbr_min_quality: quality.map(|quality| quality.minimum),
+                qvbr_max_quality: quality.map(|quality| quality.maximum),
+                qvbr_min_quality_location: quality.map(|quality| quality.minimum_at),
+                qvbr_max_quality_location: quality.map(|quality| quality.maximum_at),
+            }
+        }),
+    });
+    GroupShape {
+        output_details: output_details.collect(),
+        playlist_file_paths: group.playlist_file_paths.as_deref(),
+        kind: group.kind,
+    }
+}
+
 fn progress(record: &JobRecord) -> JobProgress {
     let phase = |this: Phase, percent: u8| {
         let rank = |phase: Phase| phase as u8;
@@ -242,8 +314,8 @@ fn progress(record: &JobRecord) -> JobProgress {
     }
 }
 
-fn input_detail<'a>(uri: &'a str, facts: &'a SourceFacts) -> InputDetail<'a> {
-    let mut detail = InputDetail { id: 0, uri, audio: Vec::new(), video: Vec::new() };
+fn input_detail<'a>(id: usize, uri: &'a str, facts: &'a SourceFacts) -> InputDetail<'a> {
+    let mut detail = InputDetail { id, uri, audio: Vec::new(), video: Vec::new() };
     for track in &facts.tracks {
         match &track.kind {
             TrackKind::Video(video) => detail.video.push(VideoDetail {

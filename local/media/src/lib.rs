@@ -7,6 +7,9 @@
 //! | `source` | what a file is, by ffprobe |
 //! | `plan` | settings and source to ffmpeg's command lines; pure |
 //! | `run` | one ffmpeg process: progress, limits, end |
+//! | `chunk` | accelerated transcoding: the same command line in chunks, side by side |
+//! | `transcode` | the processes of one job, and what they noted down |
+//! | `measure` | quality and black parts, from what ffmpeg notes down |
 //! | `publish` | names, playlists, manifests, and what COMPLETE says of them |
 //! | `work` | one job from probing to publication |
 //! | `service` | changes of state, and the loop that runs jobs |
@@ -17,9 +20,11 @@
 //! Only the API and [`MediaConvert::open`], [`MediaConvert::run`] are public.
 
 mod api;
+mod chunk;
 mod definition;
 mod event;
 mod job;
+mod measure;
 mod plan;
 mod publish;
 mod queue;
@@ -29,6 +34,7 @@ mod service;
 mod source;
 mod store;
 mod template;
+mod transcode;
 mod work;
 
 pub use run::Limits;

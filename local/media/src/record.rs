@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::publish::GroupDetail;
+use crate::{measure::Quality, publish::GroupDetail};
 
 /// Everything known of a job.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub(crate) struct JobRecord {
     /// Pictures that were black for a while.
     #[serde(default)]
     pub(crate) black_segments: Vec<BlackSegment>,
+    /// How good the pictures of each group's outputs are, where that is known.
+    #[serde(default)]
+    pub(crate) quality: Vec<Vec<Option<Quality>>>,
 }
 
 impl JobRecord {
@@ -98,8 +101,8 @@ impl JobRecord {
     }
 
     /// The URI of the first input; jobs are searched by it.
-    pub(crate) fn input(&self) -> &str {
-        self.settings.pointer("/inputs/0/fileInput").and_then(Value::as_str).unwrap_or_default()
+    pub(crate) fn input(&self, number: usize) -> &str {
+        self.settings.pointer(&format!("/inputs/{number}/fileInput")).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
@@ -258,6 +261,6 @@ mod tests {
         record.status = Status::Complete;
         seen.push(record.percent());
         assert_eq!(seen, [0, 5, 6, 50, 95, 95, 100]);
-        assert_eq!(record.input(), "s3://b/k");
+        assert_eq!(record.input(0), "s3://b/k");
     }
 }

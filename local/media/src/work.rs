@@ -2,18 +2,21 @@
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 use vodline_core::{AwsError, Principal, StoreError};
 
 use crate::{
+    chunk::{self, Chunks},
     event::Happening,
     job::{JobSettings, ObjectLocation, decode_settings},
-    plan::{self, Plan, PlanError, SOURCE_FILE, image_file},
+    plan::{self, Plan, PlanError, SOURCE_FILE, image_file, source_file},
     publish::{self, GroupDetail, Publication, PublishError},
-    record::{JobError, JobRecord, Phase, Status, code},
-    run::{self, ChildError, Guard, Progress, Watch},
+    record::{AccelerationMode, JobError, JobRecord, Phase, Status, code},
+    run::{ChildError, Guard, Progress, Watch},
     service::MediaConvert,
     source::{self, ProbeError, SourceFacts},
+    transcode::{self, Measured, Transcode, TranscodeError},
 };
 
 /// Where a finished job's publication is written down, below its scratch directory.
@@ -83,20 +86,30 @@ impl Work<'_> {
         fresh_directory(scratch)?;
         let input = settings.inputs.first().map(|input| input.file_input.clone());
         let Some(input) = input else { return Err(Failure::job(code::SETTINGS, "the job has no input")) };
-        self.fetch(&input, &scratch.join(SOURCE_FILE))?;
-        let facts = self.probe(&input, &scratch.join(SOURCE_FILE)).await?;
+        let mut facts = Vec::new();
+        for (number, input) in settings.inputs.iter().enumerate() {
+            let file = scratch.join(source_file(number));
+            self.fetch(&input.file_input, &file)?;
+            facts.push(self.probe(&input.file_input, &file).await?);
+        }
+        self.service.change(&self.record.id, Some(&Happening::InputInformation(&facts)), |_| true)?;
         let plan = plan::plan(&settings, &facts).map_err(plan_failure)?;
         for (number, image) in plan.images.iter().enumerate() {
             let file = scratch.join(image_file(number));
             self.fetch(image, &file)?;
             is_png(image, &file)?;
         }
-        for directory in plan.directories() {
-            std::fs::create_dir_all(scratch.join(directory)).map_err(scratch_failure)?;
-        }
+        fresh_outputs(&plan, scratch)?;
         self.phase(Phase::Transcoding)?;
-        self.transcode(&plan, &facts, &input, scratch).await?;
-        let publication = publish::prepare(&settings, &plan, scratch).map_err(publish_failure)?;
+        let measured = self.transcode(&plan, &facts[0], &input, scratch).await?;
+        self.service.change(&self.record.id, None, |record| {
+            record.black_segments = measured.black;
+            record.quality = measured.quality;
+            true
+        })?;
+        let started = self.record.started_ms.unwrap_or(self.record.created_ms);
+        let started = Timestamp::from_millisecond(started).unwrap_or(Timestamp::UNIX_EPOCH);
+        let publication = publish::prepare(&settings, &plan, scratch, started).map_err(publish_failure)?;
         let notes = serde_json::to_vec(&publication).map_err(|error| Failure::job(code::UNKNOWN, error.to_string()))?;
         std::fs::write(scratch.join(PUBLICATION_FILE), notes).map_err(scratch_failure)?;
         Ok(publication)
@@ -107,7 +120,7 @@ impl Work<'_> {
             facts = source::probe(&self.service.tools, file) => facts,
             _ = self.cancel.wait_for(|canceled| *canceled) => return Err(Failure::Canceled),
         };
-        let facts = facts.map_err(|error| match error {
+        facts.map_err(|error| match error {
             ProbeError::Unreadable(reason) => Failure::job(
                 code::INPUT,
                 format!("Unable to open input file [{input}]: [Failed probe/open: [{reason}]]"),
@@ -117,9 +130,7 @@ impl Work<'_> {
                 format!("Unable to open input file [{input}]: [Failed probe/open: [{error}]]"),
             ),
             ProbeError::Launch(source) => Failure::job(code::UNKNOWN, format!("cannot run ffprobe: {source}")),
-        })?;
-        self.service.change(&self.record.id, Some(&Happening::InputInformation(&facts)), |_| true)?;
-        Ok(facts)
+        })
     }
 
     async fn transcode(
@@ -128,36 +139,75 @@ impl Work<'_> {
         facts: &SourceFacts,
         input: &ObjectLocation,
         scratch: &Path,
-    ) -> Result<(), Failure> {
-        let tools = &self.service.tools;
-        let guard = Guard::new(self.service.limits, scratch);
-        let watch = Watch { stall: self.service.stall_timeout, cancel: self.cancel.clone(), guard };
-        let command = |arguments: &[String]| {
-            let mut command = tools.command(&tools.ffmpeg, scratch);
-            command.args(arguments);
-            command
+    ) -> Result<Measured, Failure> {
+        let chunks = self.chunks(plan, facts)?;
+        let whole = Transcode {
+            tools: &self.service.tools,
+            plan,
+            scratch,
+            watch: Watch {
+                stall: self.service.stall_timeout,
+                cancel: self.cancel.clone(),
+                guard: Guard::new(self.service.limits, scratch),
+            },
+            chunks: None,
         };
         let mut updates = Updates::new(self.service, &self.record, plan.duration_seconds);
-        let stills = async {
-            match &plan.capture {
-                Some(arguments) => run::run(command(arguments), watch.clone(), |_| {}).await.map(|_| ()),
-                None => Ok(()),
-            }
-        };
-        let media = async {
-            match &plan.transcode {
-                Some(arguments) => {
-                    run::run(command(arguments), watch.clone(), |progress| updates.tell(progress)).await.map(Some)
-                }
-                None => Ok(None),
-            }
-        };
-        // When one fails the other is dropped, and dropping kills.
-        let outcome = tokio::try_join!(media, stills);
-        let (progress, ()) = outcome.map_err(|error| child_failure(error, input, facts))?;
-        if let Some(progress) = progress {
-            complete_enough(progress, facts, input)?;
+        let mut transcode = Transcode { chunks: chunks.as_ref(), watch: whole.watch.clone(), ..whole };
+        let mut outcome = transcode.run(|progress| updates.tell(progress)).await;
+        if let Err(error @ TranscodeError::Uneven(_)) = outcome {
+            self.not_accelerated(&error.to_string())?;
+            fresh_outputs(plan, scratch)?;
+            transcode.chunks = None;
+            outcome = transcode.run(|progress| updates.tell(progress)).await;
         }
+        let progress = outcome.map_err(|error| match error {
+            TranscodeError::Child(error) => child_failure(error, input, facts),
+            TranscodeError::Scratch(error) => scratch_failure(error),
+            error @ TranscodeError::Uneven(_) => Failure::job(code::UNKNOWN, error.to_string()),
+        })?;
+        let Some(progress) = progress else { return Ok(Measured::default()) };
+        complete_enough(progress, facts, plan.duration_seconds, input)?;
+        Ok(transcode.measured(progress.seconds))
+    }
+
+    /// How the job is cut, if it is to be accelerated and can be.
+    fn chunks(&self, plan: &Plan, facts: &SourceFacts) -> Result<Option<Chunks>, Failure> {
+        if self.record.acceleration == AccelerationMode::Disabled {
+            return Ok(None);
+        }
+        if !plan.whole {
+            self.not_accelerated("its inputs are joined or clipped")?;
+            return Ok(None);
+        }
+        let arguments = plan.transcode.as_deref().unwrap_or_default();
+        match chunk::chunks(arguments, facts, transcode::workers()) {
+            Ok(chunks) => {
+                self.note_acceleration(true)?;
+                Ok(Some(chunks))
+            }
+            Err(why) => {
+                self.not_accelerated(why)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The job cannot be accelerated: it goes on without if that is only preferred, and fails otherwise.
+    fn not_accelerated(&self, why: &str) -> Result<(), Failure> {
+        self.note_acceleration(false)?;
+        if self.record.acceleration == AccelerationMode::Enabled {
+            return Err(Failure::job(code::SETTINGS, format!("the job cannot be accelerated: {why}")));
+        }
+        tracing::info!(job = %self.record.id, why, "job is not accelerated");
+        Ok(())
+    }
+
+    fn note_acceleration(&self, accelerated: bool) -> Result<(), Failure> {
+        self.service.change(&self.record.id, None, |record| {
+            record.accelerated = Some(accelerated);
+            true
+        })?;
         Ok(())
     }
 
@@ -270,6 +320,11 @@ fn fresh_directory(scratch: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(scratch).map_err(scratch_failure)
 }
 
+/// Empty directories for the outputs.
+fn fresh_outputs(plan: &Plan, scratch: &Path) -> Result<(), Failure> {
+    plan.directories().try_for_each(|directory| fresh_directory(&scratch.join(directory)))
+}
+
 fn is_png(image: &ObjectLocation, file: &Path) -> Result<(), Failure> {
     let mut head = [0; PNG.len()];
     let read = std::fs::File::open(file).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut head));
@@ -283,13 +338,18 @@ fn is_png(image: &ObjectLocation, file: &Path) -> Result<(), Failure> {
 }
 
 /// A file that was cut off decodes well up to its end; publishing half of it would be a silent loss.
-fn complete_enough(progress: Progress, facts: &SourceFacts, input: &ObjectLocation) -> Result<(), Failure> {
-    let missing = facts.duration_seconds - progress.seconds;
+fn complete_enough(
+    progress: Progress,
+    facts: &SourceFacts,
+    expected_seconds: f64,
+    input: &ObjectLocation,
+) -> Result<(), Failure> {
+    let missing = expected_seconds - progress.seconds;
     let exact = facts.format.is_some_and(|format| EXACT_FORMATS.contains(&format));
-    if exact && missing > MISSING_SECONDS_MAX.max(facts.duration_seconds * MISSING_SHARE_MAX) {
+    if exact && missing > MISSING_SECONDS_MAX.max(expected_seconds * MISSING_SHARE_MAX) {
         let message = format!(
             "Unexpected end of input file [{input}]: {:.1} s of {:.1} s could be read",
-            progress.seconds, facts.duration_seconds
+            progress.seconds, expected_seconds
         );
         return Err(Failure::job(code::SOURCE_READ, message));
     }
@@ -300,6 +360,7 @@ fn plan_failure(error: PlanError) -> Failure {
     let code = match error {
         PlanError::Video { .. } => code::NO_VIDEO,
         PlanError::Audio { .. } | PlanError::Track { .. } => code::NO_AUDIO,
+        PlanError::Clipping { .. } => code::SETTINGS,
     };
     Failure::job(code, error.to_string())
 }
@@ -315,6 +376,7 @@ fn publish_failure(error: PublishError) -> Failure {
             Failure::job(code, format!("cannot write s3://{bucket}/{key}: {}", source.message))
         }
         PublishError::Scratch { source, .. } => scratch_failure(source),
+        PublishError::SameName { .. } => Failure::job(code::SETTINGS, error.to_string()),
         PublishError::Unexpected { .. } | PublishError::Gone(_) => Failure::job(code::UNKNOWN, error.to_string()),
     }
 }

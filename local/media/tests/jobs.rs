@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, path::Path, sync::atomic::Ordering};
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use support::{Home, ffmpeg, ffprobe, line_job, one_rung};
+use support::{Home, ffmpeg, ffprobe, lay_out, line_job, one_rung};
 
 const PICTURE: &str = "-f lavfi -i testsrc2=s=1280x720:r=30:d=4";
 const SOUND: &str = "-f lavfi -i sine=440:d=4";
@@ -33,17 +33,6 @@ fn first_packet(folder: &Path, stem: &str) -> f64 {
     std::fs::write(&whole, parts.concat()).unwrap();
     let times = ffprobe("-show_entries packet=pts_time -of csv=p=0", &whole);
     times.lines().next().unwrap().trim_end_matches(',').parse().unwrap()
-}
-
-/// Lays a bucket's objects out as files, so that players can follow playlists.
-fn lay_out(home: &Home, bucket: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for key in home.buckets.keys(bucket) {
-        let path = folder.path().join(&key);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::copy(home.buckets.path(bucket, &key), path).unwrap();
-    }
-    folder
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -346,4 +335,92 @@ async fn a_finished_job_is_published_after_the_home_died() {
         "it was probed once"
     );
     assert_eq!(home.buckets.keys("media").len(), 4);
+}
+
+/// Every packet of a file or playlist: its stream, times, and whether it is a key frame.
+fn packets(path: &Path) -> Vec<String> {
+    let lines = ffprobe("-show_entries packet=codec_type,pts_time,dts_time,flags -of csv=p=0", path);
+    let mut lines: Vec<_> = lines.lines().map(str::to_owned).collect();
+    // How streams take turns is the muxer's business.
+    lines.sort();
+    lines
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accelerated_job_makes_the_same_frames() {
+    let home = Home::start();
+    put_watermark(&home);
+    let codecs = "-c:v libx264 -preset ultrafast -g 47 -bf 2 -pix_fmt yuv420p -c:a aac";
+    let check = |key: &'static str, rate: &'static str, format: &'static str| {
+        let home = &home;
+        async move {
+            let clip = format!(
+                "-f lavfi -i testsrc2=s=640x360:r={rate}:d=10.2 -f lavfi -i sine=440:d=10.2 \
+                 -vf drawbox=t=fill:c=black:enable='between(t,5,7)' {codecs} -f {format}"
+            );
+            home.put_clip("uploads", key, &clip);
+            let plain = line_job(&format!("s3://uploads/{key}"));
+            let fast = serde_json::from_str(&plain.to_string().replace("s3://media/", "s3://fast/")).unwrap();
+            let id = home.submit_with(&plain, json!({})).await;
+            let job = home.finish(&id).await;
+            assert_eq!((&job["status"], &job["accelerationStatus"]), (&json!("COMPLETE"), &json!("NOT_APPLICABLE")));
+            let told = home.last_event("COMPLETE").detail;
+            let id = home.submit_with(&fast, json!({"accelerationSettings": {"mode": "ENABLED"}})).await;
+            let job = home.finish(&id).await;
+            assert_eq!(
+                (&job["status"], &job["accelerationStatus"]),
+                (&json!("COMPLETE"), &json!("ACCELERATED")),
+                "{job:#}"
+            );
+
+            let (plain, fast) = (lay_out(home, "media"), lay_out(home, "fast"));
+            for output in ["v/mp4/video.mp4", "v/hls/master_360p.m3u8", "v/hls/master_720p.m3u8"] {
+                let expected = packets(&plain.path().join(output));
+                assert_eq!(packets(&fast.path().join(output)), expected, "{key} {output}");
+            }
+            let names = |bucket: &str| home.buckets.keys(bucket);
+            assert_eq!(names("fast"), names("media"));
+            let stats = plain.path().join("psnr.txt");
+            let videos = [&fast, &plain].map(|folder| folder.path().join("v/mp4/video.mp4").display().to_string());
+            ffmpeg(&format!("-i {} -i {} -lavfi psnr=f={} -f null -", videos[0], videos[1], stats.display()));
+            let stats = std::fs::read_to_string(stats).unwrap();
+            let worst =
+                stats.lines().filter_map(|l| l.split_once("psnr_avg:")?.1.split(' ').next()?.parse::<f64>().ok());
+            let worst = worst.fold(f64::INFINITY, f64::min);
+            assert!(worst > 28.0, "{key}: the pictures differ: {worst} dB");
+
+            // Black is found across the chunks' border as in one piece.
+            let told_fast = home.last_event("COMPLETE").detail;
+            for event in [&told, &told_fast] {
+                let black = &event["blackVideoSegments"][0];
+                let about = |value: &Value, expected: f64| (value.as_f64().unwrap() - expected).abs() < 60.0;
+                assert!(about(&black["start"], 5000.0) && about(&black["end"], 7000.0), "{key} {black}");
+                assert_eq!(event["blackVideoSegments"].as_array().unwrap().len(), 1, "{key}");
+                let details = &event["outputGroupDetails"][0]["outputDetails"][0]["videoDetails"];
+                let quality = details["qvbrAvgQuality"].as_f64().unwrap();
+                assert!((5.0..=8.0).contains(&quality), "{details}");
+                assert!(details["qvbrMinQuality"].as_f64().unwrap() <= quality, "{details}");
+            }
+        }
+    };
+    check("film.mp4", "24000/1001", "mp4").await;
+    check("ntsc.mkv", "30000/1001", "matroska").await;
+    home.clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_accelerated_fails_or_goes_on_without() {
+    let home = Home::start();
+    home.put_clip("uploads", "clip.ts", &format!("{PICTURE} -t 2 {CODECS} -f mpegts"));
+    let run = async |mode: &str| {
+        let members = json!({"accelerationSettings": {"mode": mode}});
+        let id = home.submit_with(&one_rung("s3://uploads/clip.ts"), members).await;
+        home.finish(&id).await
+    };
+    let job = run("PREFERRED").await;
+    assert_eq!((&job["status"], &job["accelerationStatus"]), (&json!("COMPLETE"), &json!("NOT_ACCELERATED")));
+    let job = run("ENABLED").await;
+    assert_eq!((&job["status"], &job["errorCode"]), (&json!("ERROR"), &json!(1040)));
+    assert!(job["errorMessage"].as_str().unwrap().contains("no index of key frames"), "{job:#}");
+    home.clean().await;
 }

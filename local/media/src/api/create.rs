@@ -9,7 +9,7 @@ use vodline_core::{Arn, AwsError, Request, Response};
 
 use crate::{
     definition::{self, Definition, JobTemplate, Preset},
-    job::{Refusal, decode, decode_settings},
+    job::{Refusal, check_tools, decode, decode_settings},
     record::{AccelerationMode, Hop, JobRecord, Phase, Status},
     service::MediaConvert,
     template,
@@ -125,7 +125,7 @@ impl MediaConvert {
         validate(&create)?;
         let settings = template.as_ref().map(|template| template::merge(&template.settings, &create.settings));
         let settings = self.with_presets(settings.unwrap_or_else(|| create.settings.clone()))?;
-        decode_settings(&settings)?;
+        check_tools(&decode_settings(&settings)?, &self.tools.capabilities())?;
         let template = template.as_ref();
         let hop_destinations = match &create.hop_destinations {
             Some(destinations) => self.hops(destinations, &queue)?,
@@ -170,8 +170,9 @@ impl MediaConvert {
             queue_transitions: Vec::new(),
             warnings: Vec::new(),
             black_segments: Vec::new(),
+            quality: Vec::new(),
         })?;
-        tracing::info!(job = %record.id, input = %record.input(), "job submitted");
+        tracing::info!(job = %record.id, input = %record.input(0), "job submitted");
         answer(StatusCode::CREATED, &shapes::JobAnswer { job: shapes::Job::new(&self.account, &record) })
     }
 

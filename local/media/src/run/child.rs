@@ -278,8 +278,13 @@ mod tests {
         .await;
         assert!(matches!(outcome, Err(ChildError::Canceled)), "{outcome:?}");
         let grandchild = std::fs::read_to_string(&note).unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{}/status", grandchild.trim())).unwrap_or_default();
-        // Dead, or about to be reaped by whoever inherited it.
-        assert!(status.is_empty() || status.contains("State:\tZ"), "{status}");
+        let status = || std::fs::read_to_string(format!("/proc/{}/status", grandchild.trim())).unwrap_or_default();
+        // Gone, or about to be reaped by whoever inherited it; a kill takes effect a moment later.
+        let dead = async {
+            while !(status().is_empty() || status().contains("State:\tZ")) {
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_secs(30), dead).await.is_ok(), "{}", status());
     }
 }

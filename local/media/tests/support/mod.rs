@@ -366,6 +366,17 @@ pub(crate) fn one_rung(input: &str) -> Value {
     settings
 }
 
+/// Lays a bucket's objects out as files, so that players can follow playlists.
+pub(crate) fn lay_out(home: &Home, bucket: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for key in home.buckets.keys(bucket) {
+        let path = folder.path().join(&key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::copy(home.buckets.path(bucket, &key), path).unwrap();
+    }
+    folder
+}
+
 pub(crate) fn ffmpeg(arguments: &str) {
     let status = Command::new("ffmpeg").args(["-v", "error", "-nostdin"]).args(arguments.split_whitespace()).status();
     assert!(status.unwrap().success(), "{arguments}");
