@@ -426,10 +426,8 @@ pub(crate) fn source_location(source_arn: &str) -> Result<(&str, &str), AwsError
     let malformed = || unprocessable(format!("sourceArn is not the ARN of an S3 object: {source_arn}"));
     let arn = Arn::parse(source_arn).filter(|arn| arn.service == "s3").ok_or_else(malformed)?;
     let (bucket, key) = arn.resource.split_once('/').filter(|(_, key)| !key.is_empty()).ok_or_else(malformed)?;
-    if key.ends_with(".m3u8") {
+    if key.ends_with(".m3u8") || key.ends_with(".smil") {
         Ok((bucket, key))
-    } else if key.ends_with(".smil") {
-        Err(AwsError::unsupported_field(SERVICE, "CreateAsset", "sourceArn (a .smil manifest)"))
     } else {
         Err(unprocessable("sourceArn names neither a .m3u8 nor a .smil manifest"))
     }

@@ -1,68 +1,80 @@
 //! Answers the egress URLs: `https://<group>.egress.mediapackage-vod.<region>.amazonaws.com/out/v1/<three parts>/<file>`.
 //!
-//! What an asset's playlists say is worked out at the first request for it and kept in memory; a segment is a file of the
-//! source as it is, or several joined in memory. An endpoint's path is drawn at random for each asset and configuration, neither
-//! of which can change, so everything below it may be cached for ever; playlists say a day so that a deleted asset fades out.
+//! What an asset's manifests say is worked out at the first request for it and kept in memory; a segment is a file of the
+//! source as it is, or made in memory. An endpoint's path is drawn at random for each asset and configuration, neither of
+//! which can change, so everything below it may be cached for ever; manifests say a day so that a deleted asset fades out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    collections::HashMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use vodline_core::{OriginBody, OriginRequest, OriginResponse, StoreError};
+use tokio::sync::Semaphore;
+use vodline_core::{OriginBody, OriginRequest, OriginResponse, Store, StoreError};
 
 use crate::{
     authorization,
-    cmaf::Track,
-    facts::{Facts, Kind, Rendition},
-    model::Status,
-    presentation::{self, Content, Name, Output},
+    build::{self, Builder, Part},
+    facts::Facts,
+    filter::{self, Filter},
+    hls,
+    model::{Package, Status},
+    presentation::{self, Chosen, Content, Name, Presentation, Role, Stream},
     service::Packager,
     source,
     table::{AssetRow, ConfigurationRow, EndpointRow, GroupRow},
-    ts,
+    ts::Media,
 };
 
-/// Endpoints kept ready. An hour of video in four renditions takes about 1 MiB.
-const READY_MAX: usize = 256;
+/// What ready endpoints may take in memory. An hour of video in four renditions takes about 1 MiB.
+const READY_BYTES_MAX: usize = 256 << 20;
+/// Groups kept ready; there are fewer, unless they come and go.
+const GROUPS_READY_MAX: usize = 64;
+/// Segments made at a time, for each processor.
+const BUILDS_PER_PROCESSOR: usize = 4;
+/// What all segments in the making may take in memory together, in the unit of the limit.
+const BUILD_UNITS_MAX: u32 = 512;
+const BUILD_UNIT_BYTES: u64 = 1 << 20;
+/// How long a request waits for its turn before it is told to come back.
+const BUILD_PATIENCE: Duration = Duration::from_secs(10);
 
 const SEGMENT_CACHE_CONTROL: &str = "max-age=31536000, immutable";
 const PLAYLIST_CACHE_CONTROL: &str = "max-age=86400";
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
-const TRANSPORT_STREAM_TYPE: &str = "video/mp2t";
-const SUBTITLES_TYPE: &str = "text/vtt";
 const DASH_TYPE: &str = "application/dash+xml";
-const VIDEO_TYPE: &str = "video/mp4";
-const AUDIO_TYPE: &str = "audio/mp4";
 
 /// An endpoint with everything written.
 struct Ready {
+    package: Package,
     /// The file name of the manifest.
     manifest: String,
     facts: Facts,
+    presentation: Presentation,
     parent: Bytes,
-    streams: Vec<ReadyStream>,
+    /// For each stream of the presentation.
+    texts: Vec<StreamTexts>,
     /// Begins every entity tag.
     tag: String,
     last_modified: HeaderValue,
+    weight_bytes: usize,
 }
 
-struct ReadyStream {
-    number: usize,
+/// What is written of one stream.
+struct StreamTexts {
     media: Option<Bytes>,
     key_frames: Option<Bytes>,
-    content: Content,
+    init: Option<Bytes>,
 }
 
-/// What requests have made ready.
-#[derive(Default)]
+/// What requests have made ready, and the limits of what is made.
 pub(crate) struct Egress {
     /// By host.
     groups: RwLock<HashMap<String, Arc<GroupRow>>>,
@@ -70,27 +82,51 @@ pub(crate) struct Egress {
     ready: RwLock<HashMap<(String, String), Arc<Ready>>>,
     /// Counts changes: what was read before a change is not kept after it.
     changes: AtomicU64,
+    builds: Semaphore,
+    build_units: Semaphore,
 }
 
-fn recall<K: std::hash::Hash + Eq, V>(map: &RwLock<HashMap<K, Arc<V>>>, key: &K) -> Option<Arc<V>> {
-    map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+impl Default for Egress {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            groups: RwLock::default(),
+            ready: RwLock::default(),
+            changes: AtomicU64::default(),
+            builds: Semaphore::new(processors * BUILDS_PER_PROCESSOR),
+            build_units: Semaphore::new(BUILD_UNITS_MAX as usize),
+        }
+    }
 }
 
 impl Egress {
-    /// Keeps what was read when there had been this many changes, unless there has been another since.
-    fn keep<K: std::hash::Hash + Eq, V>(&self, map: &RwLock<HashMap<K, Arc<V>>>, key: K, value: &Arc<V>, changes: u64) {
-        let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
+    fn keep_group(&self, host: String, group: &Arc<GroupRow>, changes: u64) {
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
         // Under the lock: a change that comes now clears the map after this.
+        if self.changes.load(Ordering::SeqCst) == changes {
+            if groups.len() >= GROUPS_READY_MAX {
+                groups.clear();
+            }
+            groups.insert(host, group.clone());
+        }
+    }
+
+    /// Keeps what was read when there had been this many changes, unless there has been another since.
+    fn keep_ready(&self, key: (String, String), ready: &Arc<Ready>, changes: u64) {
+        let mut map = self.ready.write().unwrap_or_else(PoisonError::into_inner);
         if self.changes.load(Ordering::SeqCst) != changes {
             return;
         }
-        // Making ready again costs milliseconds; which one has to go is not worth remembering.
-        if map.len() >= READY_MAX
-            && let Some(any) = map.values().next().cloned()
-        {
-            map.retain(|_, value| !Arc::ptr_eq(value, &any));
-        }
-        map.insert(key, value.clone());
+        map.insert(key, ready.clone());
+        // Making ready again costs milliseconds; which ones have to go is not worth remembering.
+        let mut weight: usize = map.values().map(|ready| ready.weight_bytes).sum();
+        map.retain(|_, kept| {
+            if weight <= READY_BYTES_MAX || Arc::ptr_eq(kept, ready) {
+                return true;
+            }
+            weight -= kept.weight_bytes;
+            false
+        });
     }
 
     /// Forgets everything; called when something was changed or deleted.
@@ -98,6 +134,15 @@ impl Egress {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.groups.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.ready.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A failure as its status; the reason is for the viewer.
+struct Failure(StatusCode, String);
+
+impl From<StatusCode> for Failure {
+    fn from(status: StatusCode) -> Self {
+        Self(status, status.canonical_reason().unwrap_or_default().to_owned())
     }
 }
 
@@ -115,229 +160,265 @@ impl Packager {
                 }
                 response
             }
-            Err(status) => failure(status),
+            Err(failed) => failure(failed),
         }
     }
 
-    async fn try_answer(&self, request: &OriginRequest) -> Result<OriginResponse, StatusCode> {
+    async fn try_answer(&self, request: &OriginRequest) -> Result<OriginResponse, Failure> {
         let group = self.group_of(&request.domain_name)?;
         if let Some(authorization) = &group.authorization {
             let identifier = request.headers.get(authorization::HEADER).ok_or(StatusCode::FORBIDDEN)?;
             if !self.authorizations.permits(&authorization.cdn_identifier_secret, identifier.as_bytes()) {
-                return Err(StatusCode::FORBIDDEN);
+                return Err(StatusCode::FORBIDDEN.into());
             }
         }
         match request.method {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS => return Ok(response(StatusCode::OK, OriginBody::Bytes(Bytes::new()))),
-            _ => return Err(StatusCode::METHOD_NOT_ALLOWED),
+            _ => return Err(StatusCode::METHOD_NOT_ALLOWED.into()),
         }
-        if request.query.split('&').any(|pair| pair.starts_with("aws.manifestfilter")) {
-            // Honoured by MediaPackage, not here yet; an unfiltered playlist would be a wrong answer.
-            return Err(StatusCode::NOT_IMPLEMENTED);
-        }
+        let bad = |error: filter::FilterError| Failure(StatusCode::BAD_REQUEST, error.to_string());
+        let filter = filter::in_query(&request.query).map_err(bad)?;
         let (path, file) = request
             .path
             .strip_prefix("/out/v1/")
             .and_then(|path| path.rsplit_once('/'))
             .ok_or(StatusCode::NOT_FOUND)?;
         let ready = self.ready(&group, path).await?;
-        self.file(&ready, file).await
+        match filter {
+            Some(filter) if file == ready.manifest => {
+                let filter = Filter::parse(&filter).map_err(bad)?;
+                filtered(&ready, &request.query, &filter)
+            }
+            // Only the manifest itself can be filtered.
+            Some(_) => Err(Failure(StatusCode::BAD_REQUEST, "only a manifest takes a filter".to_owned())),
+            None => self.file(&ready, file).await,
+        }
     }
 
     fn group_of(&self, domain: &str) -> Result<Arc<GroupRow>, StatusCode> {
-        let host = domain.split('.').next().unwrap_or_default().to_owned();
-        if let Some(group) = recall(&self.egress.groups, &host) {
+        let host = domain.split('.').next().unwrap_or_default();
+        let known = self.egress.groups.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+        if let Some(group) = known {
             return Ok(group);
         }
         let before = self.egress.changes.load(Ordering::SeqCst);
         let group =
-            self.store.read(|connection| GroupRow::by_host(connection, &host)).map_err(|error| store_failed(&error))?;
+            self.store.read(|connection| GroupRow::by_host(connection, host)).map_err(|error| store_failed(&error))?;
         let group = Arc::new(group.ok_or(StatusCode::NOT_FOUND)?);
-        self.egress.keep(&self.egress.groups, host, &group, before);
+        self.egress.keep_group(host.to_owned(), &group, before);
         Ok(group)
     }
 
-    async fn ready(&self, group: &GroupRow, path: &str) -> Result<Arc<Ready>, StatusCode> {
+    async fn ready(&self, group: &Arc<GroupRow>, path: &str) -> Result<Arc<Ready>, StatusCode> {
         let key = (group.host.clone(), path.to_owned());
-        if let Some(ready) = recall(&self.egress.ready, &key) {
+        let known = self.egress.ready.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(ready) = known {
             return Ok(ready);
         }
         let before = self.egress.changes.load(Ordering::SeqCst);
-        let ready = Arc::new(self.make_ready(group, path)?);
-        self.egress.keep(&self.egress.ready, key, &ready, before);
+        let (store, group, path) = (self.store.clone(), group.clone(), path.to_owned());
+        // The facts of a long video are megabytes to read.
+        let made = tokio::task::spawn_blocking(move || make_ready(&store, &group, &path)).await;
+        let ready = Arc::new(made.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)??);
+        self.egress.keep_ready(key, &ready, before);
         Ok(ready)
     }
 
-    fn make_ready(&self, group: &GroupRow, path: &str) -> Result<Ready, StatusCode> {
-        let rows = self.store.read::<_, StoreError>(|connection| {
-            let Some(endpoint) = EndpointRow::by_path(connection, path)?.filter(|row| row.status == Status::Playable)
-            else {
-                return Ok(None);
-            };
-            let asset = AssetRow::find(connection, &endpoint.asset_id)?.filter(|asset| asset.group_id == group.id);
-            let facts = AssetRow::facts(connection, &endpoint.asset_id)?;
-            let configuration = ConfigurationRow::find(connection, &endpoint.configuration_id)?;
-            Ok(asset.zip(facts).zip(configuration))
-        });
-        let rows = rows.map_err(|error| store_failed(&error))?;
-        let ((asset, facts), configuration) = rows.ok_or(StatusCode::NOT_FOUND)?;
-        let presentation = presentation::present(&facts, &configuration.package).map_err(|_| StatusCode::NOT_FOUND)?;
-        let streams = presentation.streams.into_iter().map(|stream| ReadyStream {
-            number: stream.number,
-            media: stream.media.map(Bytes::from),
-            key_frames: stream.key_frames.map(Bytes::from),
-            content: stream.content,
-        });
-        Ok(Ready {
-            manifest: configuration.package.manifest_file(),
-            parent: presentation.parent.into(),
-            streams: streams.collect(),
-            facts,
-            tag: path.rsplit('/').next().unwrap_or_default().to_owned(),
-            last_modified: http_date(&asset.created_at).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?,
-        })
-    }
-
-    async fn file(&self, ready: &Arc<Ready>, file: &str) -> Result<OriginResponse, StatusCode> {
-        let name = presentation::parse_name(&ready.manifest, file).ok_or(StatusCode::NOT_FOUND)?;
+    async fn file(&self, ready: &Arc<Ready>, file: &str) -> Result<OriginResponse, Failure> {
+        let (name, extension) = presentation::parse_name(&ready.manifest, file).ok_or(StatusCode::NOT_FOUND)?;
         let stream = |number: usize| {
-            ready.streams.iter().position(|stream| stream.number == number).ok_or(StatusCode::NOT_FOUND)
+            let streams = &ready.presentation.streams;
+            streams.iter().position(|stream| stream.number == number).ok_or(StatusCode::NOT_FOUND)
         };
-        let playlist = |text: &Option<Bytes>| {
-            let text = text.clone().ok_or(StatusCode::NOT_FOUND)?;
-            Ok::<_, StatusCode>((OriginBody::Bytes(text), PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL))
-        };
+        let text = |text: &Option<Bytes>| text.clone().map(OriginBody::Bytes).ok_or(StatusCode::NOT_FOUND);
         let (body, content_type, cache_control) = match name {
             Name::Parent => {
-                let content_type = if ready.manifest.ends_with(".mpd") { DASH_TYPE } else { PLAYLIST_TYPE };
-                (OriginBody::Bytes(ready.parent.clone()), content_type, PLAYLIST_CACHE_CONTROL)
+                (OriginBody::Bytes(ready.parent.clone()), manifest_type(&ready.package), PLAYLIST_CACHE_CONTROL)
             }
-            Name::Media(number) => playlist(&ready.streams[stream(number)?].media)?,
-            Name::KeyFrames(number) => playlist(&ready.streams[stream(number)?].key_frames)?,
-            Name::Init(number) => match &ready.streams[stream(number)?].content {
-                Content::Track(track) => {
-                    (OriginBody::Bytes(Bytes::from(track.init.clone())), track_type(track), SEGMENT_CACHE_CONTROL)
+            Name::Media(number) => (text(&ready.texts[stream(number)?].media)?, PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL),
+            Name::KeyFrames(number) => {
+                (text(&ready.texts[stream(number)?].key_frames)?, PLAYLIST_TYPE, PLAYLIST_CACHE_CONTROL)
+            }
+            Name::Init(number) => {
+                let index = stream(number)?;
+                let content_type = content_type(&ready.presentation.streams[index]);
+                (text(&ready.texts[index].init)?, content_type, SEGMENT_CACHE_CONTROL)
+            }
+            Name::Segment(..) | Name::SegmentAt(..) | Name::KeyFrame(..) => {
+                let (number, part) = match name {
+                    Name::KeyFrame(number, index) => (number, Part::KeyFrame(index)),
+                    Name::Segment(number, index) => (number, Part::Segment(index)),
+                    Name::SegmentAt(number, time) => {
+                        let outputs = &ready.presentation.streams[stream(number)?].outputs;
+                        let found = outputs.binary_search_by_key(&time, |output| output.start);
+                        (number, Part::Segment(found.map_err(|_| StatusCode::NOT_FOUND)?))
+                    }
+                    Name::Parent | Name::Media(_) | Name::KeyFrames(_) | Name::Init(_) => {
+                        return Err(StatusCode::NOT_FOUND.into());
+                    }
+                };
+                let index = stream(number)?;
+                let stream = &ready.presentation.streams[index];
+                if stream.extension() != extension {
+                    return Err(StatusCode::NOT_FOUND.into());
                 }
-                Content::Joined { .. } => return Err(StatusCode::NOT_FOUND),
-            },
-            Name::Segment(number, index) => {
-                let (body, content_type) = self.segment(ready, stream(number)?, index, file).await?;
-                (body, content_type, SEGMENT_CACHE_CONTROL)
+                (self.part(ready, index, part).await?, content_type(stream), SEGMENT_CACHE_CONTROL)
             }
         };
-        let mut response = response(StatusCode::OK, body);
-        let headers = &mut response.headers;
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-        headers.insert(header::LAST_MODIFIED, ready.last_modified.clone());
-        // The file's name is made of letters, digits, '-', '_' and '.' only.
-        if let Ok(tag) = HeaderValue::try_from(format!("\"{}-{file}\"", ready.tag)) {
-            headers.insert(header::ETAG, tag);
-        }
-        Ok(response)
+        Ok(found(ready, body, content_type, cache_control, file))
     }
 
-    /// A segment and its type: the source's file where one is enough and needs no change, made in memory otherwise.
-    async fn segment(
-        &self,
-        ready: &Arc<Ready>,
-        stream: usize,
-        index: usize,
-        file: &str,
-    ) -> Result<(OriginBody, &'static str), StatusCode> {
-        let (rendition, from, to, extension, content_type) = match &ready.streams[stream].content {
-            Content::Joined { rendition, outputs } => {
-                let output = outputs.get(index).ok_or(StatusCode::NOT_FOUND)?;
-                let (extension, content_type) = match ready.facts.renditions[*rendition].kind {
-                    Kind::Subtitles(_) => (".vtt", SUBTITLES_TYPE),
-                    Kind::Variant { .. } | Kind::Audio(_) => (".ts", TRANSPORT_STREAM_TYPE),
-                };
-                (*rendition, output.from, output.to, extension, content_type)
-            }
-            Content::Track(track) => {
-                let fragment = track.fragments.get(index).ok_or(StatusCode::NOT_FOUND)?;
-                (track.rendition, fragment.from, fragment.to, ".mp4", track_type(track))
-            }
-        };
-        if !file.ends_with(extension) {
-            return Err(StatusCode::NOT_FOUND);
+    /// A part of a stream: the source's file where one is enough and needs no change, made in memory otherwise.
+    async fn part(&self, ready: &Arc<Ready>, index: usize, part: Part) -> Result<OriginBody, Failure> {
+        let stream = &ready.presentation.streams[index];
+        if let Some(body) = self.whole_file(ready, stream, part)? {
+            return Ok(body);
         }
-        let facts = &ready.facts;
-        let sources = &facts.renditions[rendition].segments[from..to];
-        let paths: Result<Vec<PathBuf>, _> =
-            sources.iter().map(|segment| source::segment_file(self.objects.as_ref(), &facts.bucket, segment)).collect();
-        let mut paths = paths.map_err(|error| {
+        let units = build::working_bytes(stream, part).div_ceil(BUILD_UNIT_BYTES).clamp(1, BUILD_UNITS_MAX.into());
+        let turn = async {
+            let build = self.egress.builds.acquire().await;
+            let memory = self.egress.build_units.acquire_many(units as u32).await;
+            build.ok().zip(memory.ok())
+        };
+        let Ok(Some(_turn)) = tokio::time::timeout(BUILD_PATIENCE, turn).await else {
+            return Err(StatusCode::SERVICE_UNAVAILABLE.into());
+        };
+        let (objects, ready) = (self.objects.clone(), ready.clone());
+        let made = tokio::task::spawn_blocking(move || {
+            let builder = Builder { objects: &objects, facts: &ready.facts, presentation: &ready.presentation };
+            builder.build(&ready.presentation.streams[index], part)
+        });
+        match made.await {
+            Ok(Ok(Some(bytes))) => Ok(OriginBody::Bytes(bytes.into())),
+            Ok(Ok(None)) => Err(StatusCode::NOT_FOUND.into()),
+            Ok(Err(build::BuildError::Missing(error))) => {
+                tracing::warn!(code = error.code, "a segment of an ingested source is gone");
+                Err(StatusCode::NOT_FOUND.into())
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = ?error, "cannot make a segment");
+                Err(StatusCode::INTERNAL_SERVER_ERROR.into())
+            }
+            Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR.into()),
+        }
+    }
+
+    /// The file of the source that is a segment as it is.
+    fn whole_file(&self, ready: &Ready, stream: &Stream, part: Part) -> Result<Option<OriginBody>, StatusCode> {
+        let (Content::Joined, Part::Segment(index)) = (stream.content, part) else { return Ok(None) };
+        let output = stream.outputs.get(index).ok_or(StatusCode::NOT_FOUND)?;
+        let rendition = &ready.facts.renditions[stream.rendition()];
+        if output.to - output.from > 1 || !rendition.continuous {
+            return Ok(None);
+        }
+        let segment = &rendition.segments[output.from];
+        let path = source::segment_file(self.objects.as_ref(), &ready.facts.bucket, rendition, segment);
+        let path = path.map_err(|error| {
             tracing::warn!(code = error.code, "a segment of an ingested source is gone");
             StatusCode::NOT_FOUND
         })?;
-        let joined = matches!(ready.streams[stream].content, Content::Joined { .. });
-        if joined && paths.len() == 1 && facts.renditions[rendition].continuous {
-            return Ok((OriginBody::File { path: paths.remove(0), size_bytes: sources[0].size_bytes }, content_type));
-        }
-        let ready = ready.clone();
-        let made = tokio::task::spawn_blocking(move || make_segment(&ready, stream, index, &paths));
-        match made.await {
-            Ok(Ok(bytes)) => Ok((OriginBody::Bytes(bytes), content_type)),
-            Ok(Err(error)) => {
-                tracing::warn!(error = ?error, "cannot make a segment");
-                Err(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-            Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-        }
+        Ok(Some(OriginBody::File { path, size_bytes: output.size_bytes }))
     }
 }
 
-/// A segment cannot be made.
-#[derive(Debug, thiserror::Error)]
-enum SegmentError {
-    #[error("a file of the source cannot be read")]
-    Read(#[from] std::io::Error),
-    #[error("a segment of the source is not what it was when it was ingested")]
-    Changed(#[from] ts::TsError),
+fn make_ready(store: &Store, group: &GroupRow, path: &str) -> Result<Ready, StatusCode> {
+    let rows = store.read::<_, StoreError>(|connection| {
+        let Some(endpoint) = EndpointRow::by_path(connection, path)?.filter(|row| row.status == Status::Playable)
+        else {
+            return Ok(None);
+        };
+        let asset = AssetRow::find(connection, &endpoint.asset_id)?.filter(|asset| asset.group_id == group.id);
+        let facts = AssetRow::facts(connection, &endpoint.asset_id)?;
+        let configuration = ConfigurationRow::find(connection, &endpoint.configuration_id)?;
+        Ok(asset.zip(facts).zip(configuration))
+    });
+    let rows = rows.map_err(|error| store_failed(&error))?;
+    let ((asset, facts), configuration) = rows.ok_or(StatusCode::NOT_FOUND)?;
+    let package = configuration.package;
+    let presentation = presentation::present(&facts, &package).map_err(|_| StatusCode::NOT_FOUND)?;
+    let created_at: jiff::Timestamp = asset.created_at.parse().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let texts: Vec<StreamTexts> =
+        presentation.streams.iter().map(|stream| texts(&package, stream, created_at)).collect();
+    let parent = presentation::manifest(&facts, &package, &Chosen::all(&presentation));
+    let text_bytes = |text: &Option<Bytes>| text.as_ref().map_or(0, Bytes::len);
+    let written: usize = texts.iter().map(|texts| text_bytes(&texts.media) + text_bytes(&texts.key_frames)).sum();
+    let outputs: usize = presentation.streams.iter().map(|stream| stream.outputs.len()).sum();
+    Ok(Ready {
+        manifest: package.manifest_file(),
+        weight_bytes: facts.weight_bytes() + parent.len() + written + outputs * size_of::<presentation::Output>(),
+        parent: parent.into(),
+        texts,
+        package,
+        presentation,
+        facts,
+        tag: path.rsplit('/').next().unwrap_or_default().to_owned(),
+        last_modified: http_date(created_at).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?,
+    })
 }
 
-fn make_segment(ready: &Ready, stream: usize, index: usize, paths: &[PathBuf]) -> Result<Bytes, SegmentError> {
-    match &ready.streams[stream].content {
-        Content::Joined { rendition, outputs } => {
-            Ok(join(&ready.facts.renditions[*rendition], &outputs[index], paths)?)
-        }
-        Content::Track(track) => {
-            let sources = paths.iter().map(std::fs::read).collect::<std::io::Result<Vec<_>>>()?;
-            Ok(track.segment(&ready.facts.renditions[track.rendition], index, &sources)?.into())
-        }
+/// What is written of a stream.
+fn texts(package: &Package, stream: &Stream, created_at: jiff::Timestamp) -> StreamTexts {
+    let init = stream.init.clone().map(Bytes::from);
+    let Some(manifest) = package.hls_manifest() else { return StreamTexts { media: None, key_frames: None, init } };
+    let every = manifest.program_date_time_interval_seconds.filter(|seconds| *seconds > 0);
+    let captions = matches!(stream.role, Role::Subtitles { .. });
+    let time_of_day =
+        every.filter(|_| !captions).map(|every_seconds| hls::TimeOfDay { every_seconds, begun_at: created_at });
+    StreamTexts {
+        media: Some(hls::media(manifest.name(), stream, time_of_day).into()),
+        key_frames: hls::key_frames(manifest.name(), stream).map(Bytes::from),
+        init,
     }
 }
 
-fn track_type(track: &Track) -> &'static str {
-    match track.media {
-        ts::Media::Video => VIDEO_TYPE,
-        ts::Media::Audio => AUDIO_TYPE,
-    }
+fn filtered(ready: &Ready, query: &str, filter: &Filter) -> Result<OriginResponse, Failure> {
+    let chosen = filter
+        .choose(&ready.facts, &ready.presentation)
+        .ok_or_else(|| Failure(StatusCode::BAD_REQUEST, "the filter leaves nothing of the manifest".to_owned()))?;
+    let text = presentation::manifest(&ready.facts, &ready.package, &chosen);
+    let mut hasher = DefaultHasher::new();
+    query.hash(&mut hasher);
+    let tagged = format!("{}-{:016x}", ready.manifest, hasher.finish());
+    let body = OriginBody::Bytes(text.into());
+    Ok(found(ready, body, manifest_type(&ready.package), PLAYLIST_CACHE_CONTROL, &tagged))
 }
 
-/// Joins a run of the source's segments; the continuity counters are made to run on where the source's do not.
-fn join(rendition: &Rendition, output: &Output, paths: &[PathBuf]) -> std::io::Result<Bytes> {
-    use std::io::Read as _;
-    let mut joined = Vec::with_capacity(output.size_bytes as usize);
-    for path in paths {
-        std::fs::File::open(path)?.read_to_end(&mut joined)?;
+fn found(
+    ready: &Ready,
+    body: OriginBody,
+    content_type: &'static str,
+    cache_control: &'static str,
+    tagged: &str,
+) -> OriginResponse {
+    let mut response = response(StatusCode::OK, body);
+    let headers = &mut response.headers;
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    headers.insert(header::LAST_MODIFIED, ready.last_modified.clone());
+    // A file's name is made of letters, digits, '-', '_' and '.' only.
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}-{tagged}\"", ready.tag)) {
+        headers.insert(header::ETAG, tag);
     }
-    if joined.len() as u64 != output.size_bytes {
-        return Err(std::io::Error::other("a segment has another size than when it was ingested"));
+    response
+}
+
+fn manifest_type(package: &Package) -> &'static str {
+    if matches!(package, Package::Dash(_)) { DASH_TYPE } else { PLAYLIST_TYPE }
+}
+
+fn content_type(stream: &Stream) -> &'static str {
+    match stream.content {
+        Content::Joined | Content::Transport { .. } => "video/mp2t",
+        Content::Fragmented(Media::Picture) => "video/mp4",
+        Content::Fragmented(Media::Sound) => "audio/mp4",
+        Content::WebVtt { .. } => "text/vtt",
+        Content::Ttml => "application/mp4",
     }
-    if !rendition.continuous {
-        let mut position: BTreeMap<u16, u64> = BTreeMap::new();
-        for (pid, packets) in rendition.segments[..output.from].iter().flat_map(|segment| &segment.payload_packets) {
-            *position.entry(*pid).or_default() += packets;
-        }
-        ts::renumber(&mut joined, &mut position);
-    }
-    Ok(joined.into())
 }
 
 fn response(status: StatusCode, body: OriginBody) -> OriginResponse {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(16);
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, OPTIONS"));
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
@@ -345,9 +426,9 @@ fn response(status: StatusCode, body: OriginBody) -> OriginResponse {
     OriginResponse { status, headers, body }
 }
 
-fn failure(status: StatusCode) -> OriginResponse {
-    let mut response = response(status, OriginBody::Bytes(Bytes::from(status.canonical_reason().unwrap_or_default())));
-    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+fn failure(Failure(status, reason): Failure) -> OriginResponse {
+    let mut response = response(status, OriginBody::Bytes(reason.into()));
+    response.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
 }
 
@@ -356,9 +437,8 @@ fn store_failed(error: &StoreError) -> StatusCode {
     StatusCode::INTERNAL_SERVER_ERROR
 }
 
-/// A stored time in the form of HTTP's headers (RFC 9110, 5.6.7).
-fn http_date(created_at: &str) -> Option<HeaderValue> {
-    let time: jiff::Timestamp = created_at.parse().ok()?;
+/// A time in the form of HTTP's headers (RFC 9110, 5.6.7).
+fn http_date(time: jiff::Timestamp) -> Option<HeaderValue> {
     let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).ok()?;
     HeaderValue::try_from(text).ok()
 }

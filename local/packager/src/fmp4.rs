@@ -1,12 +1,18 @@
 //! Writes fragmented MP4 (ISO/IEC 14496-12, CMAF: ISO/IEC 23000-19): the initialisation and the media segments of one track.
 
+use crate::{
+    codec::{PictureCodec, SoundCodec},
+    facts::{Picture, Sound},
+};
+
 /// What a track is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Track<'a> {
-    /// H.264.
-    Video { width: u16, height: u16, sequence_parameters: &'a [u8], picture_parameters: &'a [u8] },
-    /// AAC.
-    Audio { sample_rate: u32, channels: u8, config: [u8; 2] },
+    /// A picture, and the body of its `avcC` or `hvcC` box.
+    Picture(&'a Picture, &'a [u8]),
+    Sound(&'a Sound),
+    /// TTML.
+    Text,
 }
 
 /// One sample of a media segment.
@@ -80,8 +86,8 @@ impl Writer {
     }
 }
 
-/// The initialisation segment.
-pub(crate) fn init(track: &Track<'_>, timescale: u32) -> Vec<u8> {
+/// The initialisation segment. The language is of ISO 639-2; others are left undetermined.
+pub(crate) fn init(track: Track<'_>, timescale: u32, language: Option<&str>) -> Vec<u8> {
     let mut writer = Writer(Vec::with_capacity(1024));
     writer.boxed(b"ftyp", |writer| {
         writer.bytes(b"iso6");
@@ -100,7 +106,7 @@ pub(crate) fn init(track: &Track<'_>, timescale: u32) -> Vec<u8> {
             writer.zeros(24);
             writer.u32(TRACK_ID + 1);
         });
-        writer.boxed(b"trak", |writer| trak(writer, track, timescale));
+        writer.boxed(b"trak", |writer| trak(writer, track, timescale, language));
         writer.boxed(b"mvex", |writer| {
             writer.full(b"trex", 0, 0, |writer| {
                 writer.u32(TRACK_ID);
@@ -112,40 +118,45 @@ pub(crate) fn init(track: &Track<'_>, timescale: u32) -> Vec<u8> {
     writer.0
 }
 
-fn trak(writer: &mut Writer, track: &Track<'_>, timescale: u32) {
+fn trak(writer: &mut Writer, track: Track<'_>, timescale: u32, language: Option<&str>) {
     let (width, height) = match track {
-        Track::Video { width, height, .. } => (*width, *height),
-        Track::Audio { .. } => (0, 0),
+        Track::Picture(picture, _) => (picture.width, picture.height),
+        Track::Sound(_) | Track::Text => (0, 0),
     };
     // Enabled, and in the presentation.
     writer.full(b"tkhd", 0, 3, |writer| {
         writer.zeros(8);
         writer.u32(TRACK_ID);
         writer.zeros(8 + 8 + 4);
-        writer.u16(if width == 0 { 0x0100 } else { 0 }); // volume
+        writer.u16(if matches!(track, Track::Sound(_)) { 0x0100 } else { 0 }); // volume
         writer.u16(0);
         writer.unity_matrix();
-        writer.u32(u32::from(width) << 16);
-        writer.u32(u32::from(height) << 16);
+        writer.u32(width << 16);
+        writer.u32(height << 16);
     });
     writer.boxed(b"mdia", |writer| {
         writer.full(b"mdhd", 0, 0, |writer| {
             writer.zeros(8);
             writer.u32(timescale);
             writer.u32(0);
-            writer.u16(0x55c4); // undetermined language
+            writer.u16(packed_language(language));
             writer.u16(0);
         });
         writer.full(b"hdlr", 0, 0, |writer| {
             writer.u32(0);
-            writer.bytes(if width == 0 { b"soun" } else { b"vide" });
+            writer.bytes(match track {
+                Track::Picture(..) => b"vide",
+                Track::Sound(_) => b"soun",
+                Track::Text => b"subt",
+            });
             writer.zeros(12);
             writer.bytes(b"vodline\0");
         });
         writer.boxed(b"minf", |writer| {
             match track {
-                Track::Video { .. } => writer.full(b"vmhd", 0, 1, |writer| writer.zeros(8)),
-                Track::Audio { .. } => writer.full(b"smhd", 0, 0, |writer| writer.zeros(4)),
+                Track::Picture(..) => writer.full(b"vmhd", 0, 1, |writer| writer.zeros(8)),
+                Track::Sound(_) => writer.full(b"smhd", 0, 0, |writer| writer.zeros(4)),
+                Track::Text => writer.full(b"sthd", 0, 0, |_| {}),
             }
             writer.boxed(b"dinf", |writer| {
                 writer.full(b"dref", 0, 0, |writer| {
@@ -167,59 +178,84 @@ fn trak(writer: &mut Writer, track: &Track<'_>, timescale: u32) {
     });
 }
 
-fn sample_entry(writer: &mut Writer, track: &Track<'_>) {
-    match *track {
-        Track::Video { width, height, sequence_parameters, picture_parameters } => writer.boxed(b"avc1", |writer| {
-            writer.zeros(6);
-            writer.u16(1); // data reference
-            writer.zeros(16);
-            writer.u16(width);
-            writer.u16(height);
-            writer.u32(0x48_0000); // 72 dots per inch
-            writer.u32(0x48_0000);
-            writer.u32(0);
-            writer.u16(1); // a frame in each sample
-            writer.zeros(32); // no name of the compressor
-            writer.u16(0x18); // depth
-            writer.u16(0xffff);
-            writer.boxed(b"avcC", |writer| avc_configuration(writer, sequence_parameters, picture_parameters));
-        }),
-        Track::Audio { sample_rate, channels, config } => writer.boxed(b"mp4a", |writer| {
-            writer.zeros(6);
-            writer.u16(1); // data reference
-            writer.zeros(8);
-            writer.u16(u16::from(channels));
-            writer.u16(16); // bits
-            writer.u32(0);
-            // In 16.16; rates that do not fit are said by the configuration alone.
-            writer.u32(u16::try_from(sample_rate).map_or(0, |rate| u32::from(rate) << 16));
-            writer.full(b"esds", 0, 0, |writer| elementary_stream_descriptor(writer, config));
-        }),
+/// Three letters of five bits.
+fn packed_language(language: Option<&str>) -> u16 {
+    let letters = language.map(str::as_bytes).filter(|letters| letters.iter().all(u8::is_ascii_lowercase));
+    match letters {
+        Some(&[a, b, c]) => [a, b, c].iter().fold(0, |packed, letter| packed << 5 | u16::from(letter - 0x60)),
+        _ => 0x55c4, // undetermined
     }
 }
 
-/// ISO/IEC 14496-15, 5.3.3.1.
-fn avc_configuration(writer: &mut Writer, sequence_parameters: &[u8], picture_parameters: &[u8]) {
-    writer.u8(1);
-    // Profile, constraints and level, as in the parameter set itself.
-    writer.bytes(sequence_parameters.get(1..4).unwrap_or(&[0; 3]));
-    writer.u8(0xff); // lengths of four bytes
-    writer.u8(0xe1); // one sequence parameter set
-    writer.u16(sequence_parameters.len() as u16);
-    writer.bytes(sequence_parameters);
-    writer.u8(1);
-    writer.u16(picture_parameters.len() as u16);
-    writer.bytes(picture_parameters);
-    if sequence_parameters.get(1).is_some_and(|profile| matches!(profile, 100 | 110 | 122 | 144)) {
-        // 4:2:0 in 8 bits, without extensions: what transport streams for the web carry.
-        writer.bytes(&[0xfc | 1, 0xf8, 0xf8, 0]);
+fn sample_entry(writer: &mut Writer, track: Track<'_>) {
+    match track {
+        Track::Picture(picture, configuration) => {
+            let (entry, record) = match picture.codec {
+                PictureCodec::H264 => (b"avc1", b"avcC"),
+                PictureCodec::H265 => (b"hvc1", b"hvcC"),
+            };
+            writer.boxed(entry, |writer| {
+                writer.zeros(6);
+                writer.u16(1); // data reference
+                writer.zeros(16);
+                writer.u16(picture.width as u16);
+                writer.u16(picture.height as u16);
+                writer.u32(0x48_0000); // 72 dots per inch
+                writer.u32(0x48_0000);
+                writer.u32(0);
+                writer.u16(1); // a frame in each sample
+                writer.zeros(32); // no name of the compressor
+                writer.u16(0x18); // depth
+                writer.u16(0xffff);
+                writer.boxed(record, |writer| writer.bytes(configuration));
+                if let Some([primaries, transfer, matrix, full_range]) = picture.colour {
+                    writer.boxed(b"colr", |writer| {
+                        writer.bytes(b"nclx");
+                        for code in [primaries, transfer, matrix] {
+                            writer.u16(u16::from(code));
+                        }
+                        writer.u8(full_range << 7);
+                    });
+                }
+            });
+        }
+        Track::Sound(sound) => {
+            let entry = match sound.codec {
+                SoundCodec::Aac => b"mp4a",
+                SoundCodec::Ac3 => b"ac-3",
+                SoundCodec::EAc3 => b"ec-3",
+            };
+            writer.boxed(entry, |writer| {
+                writer.zeros(6);
+                writer.u16(1); // data reference
+                writer.zeros(8);
+                writer.u16(u16::from(sound.channels));
+                writer.u16(16); // bits
+                writer.u32(0);
+                // In 16.16; rates that do not fit are said by the configuration alone.
+                writer.u32(u16::try_from(sound.sample_rate).map_or(0, |rate| u32::from(rate) << 16));
+                match sound.codec {
+                    SoundCodec::Aac => {
+                        writer.full(b"esds", 0, 0, |writer| elementary_stream_descriptor(writer, &sound.configuration))
+                    }
+                    SoundCodec::Ac3 => writer.boxed(b"dac3", |writer| writer.bytes(&sound.configuration)),
+                    SoundCodec::EAc3 => writer.boxed(b"dec3", |writer| writer.bytes(&sound.configuration)),
+                }
+            });
+        }
+        // ISO/IEC 14496-30, 4.2.
+        Track::Text => writer.boxed(b"stpp", |writer| {
+            writer.zeros(6);
+            writer.u16(1); // data reference
+            writer.bytes(b"http://www.w3.org/ns/ttml\0");
+            writer.zeros(2); // no schema, no auxiliary types
+        }),
     }
 }
 
 /// ISO/IEC 14496-1, 7.2.6.5.
-fn elementary_stream_descriptor(writer: &mut Writer, config: [u8; 2]) {
-    let specific = [0x05, config.len() as u8, config[0], config[1]];
-    let decoder_bytes = 13 + specific.len();
+fn elementary_stream_descriptor(writer: &mut Writer, configuration: &[u8]) {
+    let decoder_bytes = 13 + 2 + configuration.len();
     writer.bytes(&[0x03, (3 + 2 + decoder_bytes + 3) as u8]);
     writer.u16(TRACK_ID as u16);
     writer.u8(0);
@@ -227,20 +263,33 @@ fn elementary_stream_descriptor(writer: &mut Writer, config: [u8; 2]) {
     writer.u8(0x40); // MPEG-4 audio
     writer.u8(0x15); // an audio stream
     writer.zeros(3 + 4 + 4); // buffer and bit rates unknown
-    writer.bytes(&specific);
+    writer.bytes(&[0x05, configuration.len() as u8]);
+    writer.bytes(configuration);
     writer.bytes(&[0x06, 1, 2]);
 }
 
-/// A media segment: one fragment of these samples, beginning at `decode_time`, whose bytes are `data`.
-pub(crate) fn segment(sequence: u32, decode_time: u64, samples: &[Sample], data: &[u8]) -> Vec<u8> {
-    let mut writer = Writer(Vec::with_capacity(data.len() + samples.len() * 16 + 256));
+/// What stands before the samples of a media segment whatever their number: `styp`, `moof` with its fixed parts, and the head
+/// of `mdat`.
+const HEAD_BYTES: usize = 24 + 8 + 16 + 8 + 16 + 20 + 20 + 8;
+/// What each sample adds to it.
+const SAMPLE_BYTES: usize = 16;
+
+/// The bytes before the samples of a media segment with so many of them.
+pub(crate) fn head_bytes(samples: usize) -> usize {
+    HEAD_BYTES + SAMPLE_BYTES * samples
+}
+
+/// Writes what stands before the samples of a media segment that begins at `decode_time` into the first bytes of `segment`;
+/// the samples themselves are there already. There are [`head_bytes`] for it.
+pub(crate) fn write_head(segment: &mut [u8], sequence: u32, decode_time: u64, samples: &[Sample]) {
+    let head_bytes = head_bytes(samples.len());
+    let data_bytes = segment.len() - head_bytes;
+    let mut writer = Writer(Vec::with_capacity(head_bytes));
     writer.boxed(b"styp", |writer| {
         writer.bytes(b"msdh");
         writer.u32(0);
         writer.bytes(b"msdhcmfs");
     });
-    let moof = writer.0.len();
-    let mut data_offset_at = 0;
     writer.boxed(b"moof", |writer| {
         writer.full(b"mfhd", 0, 0, |writer| writer.u32(sequence));
         writer.boxed(b"traf", |writer| {
@@ -250,21 +299,21 @@ pub(crate) fn segment(sequence: u32, decode_time: u64, samples: &[Sample], data:
             // Data offset; duration, size, flags and signed composition offset of each sample.
             writer.full(b"trun", 1, 0x0f01, |writer| {
                 writer.u32(samples.len() as u32);
-                data_offset_at = writer.0.len();
-                writer.u32(0);
+                writer.u32((head_bytes - 24) as u32);
                 for sample in samples {
-                    writer.u32(sample.duration);
-                    writer.u32(sample.bytes);
-                    writer.u32(if sample.sync { SYNC_SAMPLE } else { OTHER_SAMPLE });
-                    writer.bytes(&sample.composition_offset.to_be_bytes());
+                    let mut entry = [0; SAMPLE_BYTES];
+                    entry[..4].copy_from_slice(&sample.duration.to_be_bytes());
+                    entry[4..8].copy_from_slice(&sample.bytes.to_be_bytes());
+                    entry[8..12].copy_from_slice(&if sample.sync { SYNC_SAMPLE } else { OTHER_SAMPLE }.to_be_bytes());
+                    entry[12..].copy_from_slice(&sample.composition_offset.to_be_bytes());
+                    writer.bytes(&entry);
                 }
             });
         });
     });
-    let data_offset = (writer.0.len() - moof + 8) as u32;
-    writer.0[data_offset_at..data_offset_at + 4].copy_from_slice(&data_offset.to_be_bytes());
-    writer.boxed(b"mdat", |writer| writer.bytes(data));
-    writer.0
+    writer.u32((data_bytes + 8) as u32);
+    writer.bytes(b"mdat");
+    segment[..head_bytes].copy_from_slice(&writer.0);
 }
 
 #[cfg(test)]
@@ -289,7 +338,9 @@ mod tests {
             Sample { bytes: 3, duration: 3000, composition_offset: 0, sync: true },
             Sample { bytes: 2, duration: 3000, composition_offset: -3000, sync: false },
         ];
-        let file = segment(7, 1 << 40, &samples, b"abcde");
+        let mut file = vec![0; head_bytes(samples.len())];
+        file.extend_from_slice(b"abcde");
+        write_head(&mut file, 7, 1 << 40, &samples);
         let top = boxes(&file);
         assert_eq!(top.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["styp", "moof", "mdat"]);
         let moof = boxes(top[1].1);
@@ -298,5 +349,12 @@ mod tests {
         let offset = u32::from_be_bytes(traf[2].1[8..12].try_into().unwrap()) as usize;
         let moof_start = 8 + top[0].1.len();
         assert_eq!(&file[moof_start + offset..], b"abcde");
+    }
+
+    #[test]
+    fn languages_are_packed() {
+        assert_eq!(packed_language(Some("und")), 0x55c4);
+        assert_eq!(packed_language(Some("eng")), 0x15c7);
+        assert_eq!(packed_language(Some("en-US")), 0x55c4);
     }
 }

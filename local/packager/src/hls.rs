@@ -1,266 +1,221 @@
-//! Writes HLS playlists (RFC 8216) from the facts of an asset.
+//! Writes HLS playlists (RFC 8216), for transport streams and for fragmented MP4. Pure.
 
 use std::fmt::Write as _;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::{
-    facts::{Alternative, Facts, Kind, Rendition, TICKS_PER_SECOND},
-    model::HlsPackage,
-    presentation::{Content, NotPresentable, Output, Presentation, Stream, select},
+    codec::Range,
+    facts::{Alternative, Facts, TICKS_PER_SECOND},
+    model::Package,
+    presentation::{Chosen, Content, Output, Role, Stream},
 };
 
-/// One rendition of a presentation.
-struct Chosen {
-    rendition: usize,
-    number: usize,
-    with_key_frames: bool,
-    outputs: Vec<Output>,
+/// The name of a stream's segment.
+pub(crate) fn segment_name(manifest: &str, stream: &Stream, index: usize) -> String {
+    format!("{manifest}_{}_{index}.{}", stream.number, stream.extension())
 }
 
-/// The name of a rendition's playlist.
-fn media_name(manifest: &str, number: usize) -> String {
-    format!("{manifest}_{number}.m3u8")
+/// Key frame playlists need version 4, fragmented MP4 7 (RFC 8216, section 7).
+fn version(stream: &Stream, key_frames: bool) -> u8 {
+    match (stream.content, key_frames) {
+        (Content::Fragmented(_), _) => 7,
+        (_, true) => 4,
+        _ => 3,
+    }
 }
 
-fn key_frames_name(manifest: &str, number: usize) -> String {
-    format!("{manifest}_{number}_iframes.m3u8")
-}
-
-fn segment_name(manifest: &str, number: usize, index: usize, extension: &str) -> String {
-    format!("{manifest}_{number}_{index}.{extension}")
-}
-
-/// Writes all playlists of an asset for one configuration.
-pub(crate) fn present(facts: &Facts, package: &HlsPackage) -> Result<Presentation, NotPresentable> {
-    let manifest = package.manifest();
-    let name = manifest.name();
-    let mut selected = select(facts, manifest.stream_selection.as_ref())?;
-    // Alternative renditions come along with whichever variants refer to them.
-    selected.extend(
-        (0..facts.renditions.len()).filter(|index| !matches!(facts.renditions[*index].kind, Kind::Variant { .. })),
-    );
-    let chosen: Vec<Chosen> = selected
-        .into_iter()
-        .map(|index| {
-            let rendition = &facts.renditions[index];
-            Chosen {
-                rendition: index,
-                number: rendition.number,
-                with_key_frames: manifest.include_iframe_only_stream.unwrap_or(false) && rendition.video.is_some(),
-                outputs: outputs(rendition, package.segment_duration_seconds()),
-            }
-        })
-        .collect();
-    let parent = parent_playlist(name, facts, &chosen);
-    let streams = chosen.into_iter().map(|chosen| {
-        let rendition = &facts.renditions[chosen.rendition];
-        Stream {
-            number: chosen.number,
-            media: Some(media_playlist(name, rendition, &chosen.outputs)),
-            key_frames: chosen.with_key_frames.then(|| key_frames_playlist(name, rendition, &chosen.outputs)),
-            content: Content::Joined { rendition: chosen.rendition, outputs: chosen.outputs },
-        }
-    });
-    Ok(Presentation { parent, streams: streams.collect() })
-}
-
-fn outputs(rendition: &Rendition, wanted_seconds: u32) -> Vec<Output> {
-    // Subtitle segments are files of their own kind and cannot be joined byte by byte.
-    let multiple =
-        if matches!(rendition.kind, Kind::Subtitles(_)) { 1 } else { rendition.segments_per_output(wanted_seconds) };
-    let mut from = 0;
-    rendition
-        .segments
-        .chunks(multiple)
-        .map(|sources| {
-            let output = Output {
-                from,
-                to: from + sources.len(),
-                size_bytes: sources.iter().map(|segment| segment.size_bytes).sum(),
-                duration_ticks: sources.iter().map(|segment| segment.duration_ticks).sum(),
-            };
-            from = output.to;
-            output
-        })
-        .collect()
-}
-
-fn seconds(ticks: u64) -> f64 {
-    ticks as f64 / TICKS_PER_SECOND as f64
-}
-
-/// The target duration: each segment's duration, rounded to the nearest second, is at most this (RFC 8216, 4.3.3.1).
-fn target_duration(outputs: &[Output]) -> u64 {
-    outputs.iter().map(|output| seconds(output.duration_ticks).round() as u64).max().unwrap_or(1).max(1)
-}
-
-fn header(version: u8, outputs: &[Output]) -> String {
-    let mut text = String::with_capacity(128 + 48 * outputs.len());
-    let target = target_duration(outputs);
+fn header(manifest: &str, stream: &Stream, outputs: &[Output], key_frames: bool) -> String {
+    let mut text = String::with_capacity(256 + 64 * outputs.len());
     let _ = write!(
         text,
-        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+        "#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n",
+        version(stream, key_frames),
+        stream.target_seconds()
     );
-    text
-}
-
-fn media_playlist(manifest: &str, rendition: &Rendition, outputs: &[Output]) -> String {
-    let mut text = header(3, outputs);
-    if rendition.video.is_some() {
+    if key_frames {
+        text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+    } else if !matches!(stream.role, Role::Subtitles { .. }) {
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
     }
-    let extension = extension(rendition);
-    for (index, output) in outputs.iter().enumerate() {
-        let name = segment_name(manifest, rendition.number, index, extension);
-        let _ = write!(text, "#EXTINF:{:.6},\n{name}\n", seconds(output.duration_ticks));
+    if stream.init.is_some() {
+        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{manifest}_{}_init.mp4\"", stream.number);
+    }
+    text
+}
+
+/// How often a playlist tells the time of day, and from when on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TimeOfDay {
+    pub every_seconds: u32,
+    pub begun_at: Timestamp,
+}
+
+/// The playlist of a stream.
+pub(crate) fn media(manifest: &str, stream: &Stream, time_of_day: Option<TimeOfDay>) -> String {
+    let mut text = header(manifest, stream, &stream.outputs, false);
+    let mut told_at = None;
+    for (index, output) in stream.outputs.iter().enumerate() {
+        let start = stream.seconds(output.start);
+        if let Some(time) = time_of_day
+            && told_at.is_none_or(|told: f64| start - told >= f64::from(time.every_seconds))
+        {
+            let moment = time.begun_at.saturating_add(SignedDuration::from_secs_f64(start));
+            if let Ok(moment) = moment {
+                let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{moment:.3}");
+            }
+            told_at = Some(start);
+        }
+        let name = segment_name(manifest, stream, index);
+        let _ = write!(text, "#EXTINF:{:.6},\n{name}\n", stream.seconds(output.duration));
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
 
-/// One entry for every key frame that begins a source segment: a range of the output segment that holds it.
-fn key_frames_playlist(manifest: &str, rendition: &Rendition, outputs: &[Output]) -> String {
-    let mut text = header(4, outputs);
-    text.push_str("#EXT-X-I-FRAMES-ONLY\n");
+/// The playlist of a stream's key frames: a file for each.
+pub(crate) fn key_frames(manifest: &str, stream: &Stream) -> Option<String> {
+    let outputs = stream.key_frames.as_ref()?;
+    let mut text = header(manifest, stream, outputs, true);
     for (index, output) in outputs.iter().enumerate() {
-        let name = segment_name(manifest, rendition.number, index, extension(rendition));
-        let mut offset = 0;
-        for segment in &rendition.segments[output.from..output.to] {
-            let duration = seconds(segment.duration_ticks);
-            let length = segment.key_frame_bytes;
-            let _ = write!(text, "#EXTINF:{duration:.6},\n#EXT-X-BYTERANGE:{length}@{offset}\n{name}\n");
-            offset += segment.size_bytes;
+        let duration = stream.seconds(output.duration);
+        let (number, extension) = (stream.number, stream.extension());
+        let _ = write!(text, "#EXTINF:{duration:.6},\n{manifest}_{number}_iframes_{index}.{extension}\n");
+    }
+    text.push_str("#EXT-X-ENDLIST\n");
+    Some(text)
+}
+
+/// The parent playlist.
+pub(crate) fn parent(facts: &Facts, package: &Package, chosen: &Chosen<'_>) -> String {
+    let manifest = package.manifest_name();
+    let versions = chosen.streams.iter().map(|stream| version(stream, false));
+    let key_frame_versions = chosen.key_frames.iter().map(|stream| version(stream, true));
+    let version = versions.chain(key_frame_versions).max().unwrap_or(3);
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    for stream in &chosen.streams {
+        match &stream.role {
+            Role::Audio { rendition, label } => {
+                let channels = facts.renditions[*rendition].sound.as_ref().map(|sound| sound.channels);
+                write_alternative(&mut text, "AUDIO", label, channels, Some((manifest, stream.number)));
+            }
+            Role::Subtitles { label, .. } => {
+                write_alternative(&mut text, "SUBTITLES", label, None, Some((manifest, stream.number)));
+            }
+            Role::Variant { .. } => {}
         }
     }
-    text.push_str("#EXT-X-ENDLIST\n");
-    text
-}
-
-fn extension(rendition: &Rendition) -> &'static str {
-    if matches!(rendition.kind, Kind::Subtitles(_)) { "vtt" } else { "ts" }
-}
-
-/// The peak bit rate: the largest of any run of segments lasting at least half the target duration (RFC 8216, 4.3.4.2).
-fn peak_bandwidth(outputs: &[Output]) -> u64 {
-    let least = TICKS_PER_SECOND * target_duration(outputs) / 2;
-    let mut peak = 0;
-    for start in 0..outputs.len() {
-        let (mut bytes, mut ticks) = (0, 0);
-        for output in &outputs[start..] {
-            bytes += output.size_bytes;
-            ticks += output.duration_ticks;
-            if ticks >= least {
-                break;
+    // The sound in the variants themselves belongs to its group, without an address of its own.
+    let joined = chosen
+        .streams
+        .iter()
+        .any(|stream| stream.content == Content::Joined && matches!(stream.role, Role::Variant { sound: Some(_), .. }));
+    if let Some(label) = facts.embedded_sound.as_ref().filter(|_| joined) {
+        write_alternative(&mut text, "AUDIO", label, None, None);
+    }
+    for stream in &chosen.streams {
+        if let Role::Variant { audio_groups, .. } = &stream.role {
+            let there: Vec<&String> =
+                audio_groups.iter().filter(|group| sounds(chosen, group).next().is_some()).collect();
+            if there.is_empty() {
+                write_variant(&mut text, facts, manifest, chosen, stream, None);
+            }
+            for group in there {
+                write_variant(&mut text, facts, manifest, chosen, stream, Some(group));
             }
         }
-        // A tail shorter than half the target says nothing of the rate, unless it is all there is.
-        if ticks >= least || start == 0 {
-            peak = peak.max(bits_per_second(bytes, ticks));
-        }
     }
-    peak
-}
-
-fn average_bandwidth(outputs: &[Output]) -> u64 {
-    bits_per_second(
-        outputs.iter().map(|output| output.size_bytes).sum(),
-        outputs.iter().map(|output| output.duration_ticks).sum(),
-    )
-}
-
-fn bits_per_second(bytes: u64, ticks: u64) -> u64 {
-    (bytes * 8 * TICKS_PER_SECOND).div_ceil(ticks.max(1))
-}
-
-fn parent_playlist(manifest: &str, facts: &Facts, streams: &[Chosen]) -> String {
-    let with_key_frames = streams.iter().any(|stream| stream.with_key_frames);
-    let mut text =
-        format!("#EXTM3U\n#EXT-X-VERSION:{}\n#EXT-X-INDEPENDENT-SEGMENTS\n", if with_key_frames { 4 } else { 3 });
-    for stream in streams {
-        match &facts.renditions[stream.rendition].kind {
-            Kind::Audio(alternative) => write_alternative(&mut text, "AUDIO", manifest, stream, alternative),
-            Kind::Subtitles(alternative) => write_alternative(&mut text, "SUBTITLES", manifest, stream, alternative),
-            Kind::Variant { .. } => {}
-        }
-    }
-    for stream in streams {
-        let rendition = &facts.renditions[stream.rendition];
-        let (Kind::Variant { audio_group, subtitles_group, .. }, Some(video)) = (&rendition.kind, &rendition.video)
-        else {
-            continue;
-        };
-        let group: Vec<&Chosen> = streams
-            .iter()
-            .filter(|other| match &facts.renditions[other.rendition].kind {
-                Kind::Audio(alternative) => Some(&alternative.group) == audio_group.as_ref(),
-                _ => false,
-            })
-            .collect();
-        let sound = group
-            .iter()
-            .find_map(|other| facts.renditions[other.rendition].audio.as_ref())
-            .or(rendition.audio.as_ref());
-        // A player may fetch the variant and any one of the group's renditions.
-        let peak = peak_bandwidth(&stream.outputs)
-            + group.iter().map(|other| peak_bandwidth(&other.outputs)).max().unwrap_or(0);
-        let average = average_bandwidth(&stream.outputs)
-            + group.iter().map(|other| average_bandwidth(&other.outputs)).max().unwrap_or(0);
-        let codecs = match sound {
-            Some(audio) => format!("{},{}", video.codec, audio.codec),
-            None => video.codec.clone(),
-        };
-        let _ = write!(
-            text,
-            "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{codecs}\",RESOLUTION={}x{}",
-            video.width, video.height
-        );
-        if video.frame_ticks > 0.0 {
-            let _ = write!(text, ",FRAME-RATE={:.3}", TICKS_PER_SECOND as f64 / video.frame_ticks);
-        }
-        if !group.is_empty() {
-            write_quoted(&mut text, "AUDIO", audio_group.as_deref());
-        }
-        write_quoted(&mut text, "SUBTITLES", subtitles_group.as_deref());
-        let _ = write!(text, "\n{}\n", media_name(manifest, stream.number));
-    }
-    for stream in streams.iter().filter(|stream| stream.with_key_frames) {
-        let rendition = &facts.renditions[stream.rendition];
-        let Some(video) = &rendition.video else { continue };
-        let key_frames: Vec<Output> = rendition
-            .segments
-            .iter()
-            .enumerate()
-            .map(|(index, segment)| Output {
-                from: index,
-                to: index + 1,
-                size_bytes: segment.key_frame_bytes,
-                duration_ticks: segment.duration_ticks,
-            })
-            .collect();
+    for stream in &chosen.key_frames {
+        let Some(picture) = &facts.renditions[stream.rendition()].picture else { continue };
         let _ = writeln!(
             text,
-            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},CODECS=\"{}\",RESOLUTION={}x{},URI=\"{}\"",
-            peak_bandwidth(&key_frames),
-            video.codec,
-            video.width,
-            video.height,
-            key_frames_name(manifest, stream.number)
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},CODECS=\"{}\",RESOLUTION={}x{}{},URI=\"{manifest}_{}_iframes.m3u8\"",
+            stream.key_frames_bandwidth(),
+            picture.name,
+            picture.width,
+            picture.height,
+            range(picture.range),
+            stream.number
         );
     }
     text
 }
 
-fn write_alternative(text: &mut String, kind: &str, manifest: &str, stream: &Chosen, alternative: &Alternative) {
+/// The streams of sound in a group.
+fn sounds<'a>(chosen: &'a Chosen<'_>, group: &'a str) -> impl Iterator<Item = &'a Stream> {
+    chosen
+        .streams
+        .iter()
+        .copied()
+        .filter(move |stream| matches!(&stream.role, Role::Audio { label, .. } if label.group == group))
+}
+
+fn range(range: Range) -> &'static str {
+    match range {
+        Range::Standard => "",
+        Range::PerceptualQuantizer => ",VIDEO-RANGE=PQ",
+        Range::HybridLogGamma => ",VIDEO-RANGE=HLG",
+    }
+}
+
+fn write_variant(
+    text: &mut String,
+    facts: &Facts,
+    manifest: &str,
+    chosen: &Chosen<'_>,
+    stream: &Stream,
+    group: Option<&str>,
+) {
+    let Role::Variant { rendition, sound, subtitles_group, .. } = &stream.role else { return };
+    let Some(picture) = &facts.renditions[*rendition].picture else { return };
+    let group_streams: Vec<&Stream> = group.into_iter().flat_map(|group| sounds(chosen, group)).collect();
+    let sound = group_streams.iter().find_map(|stream| stream.sound()).or(*sound);
+    let sound = sound.and_then(|index| facts.renditions[index].sound.as_ref());
+    // A player may fetch the variant and any one of the group's renditions.
+    let most = |rate: fn(&Stream) -> u64| group_streams.iter().map(|stream| rate(stream)).max().unwrap_or(0);
+    let peak = stream.peak_bandwidth() + most(Stream::peak_bandwidth);
+    let average = stream.average_bandwidth() + most(Stream::average_bandwidth);
+    let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}", picture.name);
+    if let Some(sound) = sound {
+        let _ = write!(text, ",{}", sound.name);
+    }
+    let _ = write!(text, "\",RESOLUTION={}x{}", picture.width, picture.height);
+    if picture.frame_ticks > 0.0 {
+        let _ = write!(text, ",FRAME-RATE={:.3}", TICKS_PER_SECOND as f64 / picture.frame_ticks);
+    }
+    text.push_str(range(picture.range));
+    write_quoted(text, "AUDIO", group);
+    let has_subtitles = chosen.streams.iter().any(
+        |other| matches!(&other.role, Role::Subtitles { label, .. } if Some(&label.group) == subtitles_group.as_ref()),
+    );
+    write_quoted(text, "SUBTITLES", subtitles_group.as_deref().filter(|_| has_subtitles));
+    let _ = write!(text, "\n{manifest}_{}.m3u8\n", stream.number);
+}
+
+fn write_alternative(
+    text: &mut String,
+    kind: &str,
+    label: &Alternative,
+    channels: Option<u8>,
+    address: Option<(&str, usize)>,
+) {
     let yes = |value: bool| if value { "YES" } else { "NO" };
     let _ = write!(text, "#EXT-X-MEDIA:TYPE={kind}");
-    write_quoted(text, "GROUP-ID", Some(&alternative.group));
-    write_quoted(text, "NAME", Some(&alternative.name));
-    write_quoted(text, "LANGUAGE", alternative.language.as_deref());
-    let _ = write!(text, ",DEFAULT={},AUTOSELECT={}", yes(alternative.default), yes(alternative.autoselect));
-    if alternative.forced {
+    write_quoted(text, "GROUP-ID", Some(&label.group));
+    write_quoted(text, "NAME", Some(&label.name));
+    write_quoted(text, "LANGUAGE", label.language.as_deref());
+    let _ = write!(text, ",DEFAULT={},AUTOSELECT={}", yes(label.default), yes(label.autoselect));
+    if label.forced {
         text.push_str(",FORCED=YES");
     }
-    write_quoted(text, "CHARACTERISTICS", alternative.characteristics.as_deref());
-    let _ = writeln!(text, ",URI=\"{}\"", media_name(manifest, stream.number));
+    if let Some(channels) = channels {
+        let _ = write!(text, ",CHANNELS=\"{channels}\"");
+    }
+    write_quoted(text, "CHARACTERISTICS", label.characteristics.as_deref());
+    if let Some((manifest, number)) = address {
+        let _ = write!(text, ",URI=\"{manifest}_{number}.m3u8\"");
+    }
+    text.push('\n');
 }
 
 /// An attribute in quotes. Quotes and line ends cannot be in a value that was read from a playlist.
@@ -275,44 +230,67 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may panic")]
     use super::*;
     use crate::{
-        facts::{Audio, Segment, Video},
-        model::{HlsManifest, StreamOrder, StreamSelection},
+        codec::{PictureCodec, SoundCodec},
+        facts::{Container, File, Kind, Picture, PictureSpan, Rendition, Segment, Sound, SoundSpan},
+        model::{HlsManifest, HlsPackage, StreamOrder, StreamSelection},
+        presentation::{self, NotPresentable, Presentation},
     };
 
     fn rendition(number: usize, declared_bandwidth: u64, height: u32, sizes: &[u64]) -> Rendition {
+        let segment = |(index, size): (usize, &u64)| Segment {
+            file: index,
+            duration_ticks: 180_180,
+            picture: Some(PictureSpan {
+                pts: 900_000 + index as u64 * 180_180,
+                dts: 900_000 + index as u64 * 180_180,
+                frames: 60,
+                bytes: size * 9 / 10,
+                key_frame_bytes: size / 10,
+                head_bytes: size / 10,
+                located: Vec::new(),
+            }),
+            sound: Some(SoundSpan {
+                pts: 900_000 + index as u64 * 180_180,
+                frames: 94,
+                bytes: size / 20,
+                located: Vec::new(),
+            }),
+            payload_packets: Vec::new(),
+        };
         Rendition {
             number,
             kind: Kind::Variant { declared_bandwidth, audio_group: None, subtitles_group: None },
-            video: Some(Video {
-                codec: "avc1.4d401e".into(),
+            container: Container::TransportStream,
+            picture: Some(Picture {
+                codec: PictureCodec::H264,
+                name: "avc1.4d401e".into(),
                 width: height * 16 / 9,
                 height,
                 frame_ticks: 3003.0,
-                parameter_sets: None,
+                range: Range::Standard,
+                colour: None,
+                configuration: Some(vec![1]),
+                sets: Vec::new(),
             }),
-            audio: Some(Audio { codec: "mp4a.40.2".into(), aac: None }),
+            sound: Some(Sound {
+                codec: SoundCodec::Aac,
+                name: "mp4a.40.2".into(),
+                sample_rate: 48_000,
+                channels: 2,
+                frame_samples: 1024,
+                configuration: vec![0x11, 0x90],
+            }),
             continuous: true,
-            segments: sizes
+            files: sizes
                 .iter()
-                .map(|&size_bytes| Segment {
+                .map(|&size_bytes| File {
                     key: String::new(),
                     etag: String::new(),
                     path: Default::default(),
                     size_bytes,
-                    duration_ticks: 180_180,
-                    video: None,
-                    audio: None,
-                    key_frame_bytes: size_bytes / 10,
-                    payload_packets: Vec::new(),
                 })
                 .collect(),
-        }
-    }
-
-    fn outputs_of(stream: &Stream) -> &[Output] {
-        match &stream.content {
-            Content::Joined { outputs, .. } => outputs,
-            Content::Track(_) => &[],
+            segments: sizes.iter().enumerate().map(segment).collect(),
         }
     }
 
@@ -323,11 +301,12 @@ mod tests {
                 rendition(1, 1_000_000, 360, &[1_000, 2_000, 3_000, 4_000, 500]),
                 rendition(2, 3_000_000, 720, &[10_000, 20_000, 30_000, 40_000, 5_000]),
             ],
+            embedded_sound: None,
         }
     }
 
-    fn package(seconds: u32, selection: StreamSelection, key_frames: bool) -> HlsPackage {
-        HlsPackage {
+    fn package(seconds: u32, selection: StreamSelection, key_frames: bool) -> Package {
+        Package::Hls(HlsPackage {
             segment_duration_seconds: Some(seconds),
             hls_manifests: vec![HlsManifest {
                 stream_selection: Some(selection),
@@ -335,23 +314,28 @@ mod tests {
                 ..HlsManifest::default()
             }],
             ..HlsPackage::default()
-        }
+        })
+    }
+
+    fn present(package: &Package) -> Result<Presentation, NotPresentable> {
+        presentation::present(&facts(), package)
     }
 
     #[test]
     fn segments_are_the_nearest_multiple_of_the_sources() {
         for (wanted, lengths) in [(1, vec![1; 5]), (2, vec![1; 5]), (5, vec![2, 2, 1]), (6, vec![3, 2]), (30, vec![5])]
         {
-            let presentation = present(&facts(), &package(wanted, StreamSelection::default(), false)).unwrap();
+            let presentation = present(&package(wanted, StreamSelection::default(), false)).unwrap();
             let made: Vec<usize> =
-                outputs_of(&presentation.streams[0]).iter().map(|output| output.to - output.from).collect();
+                presentation.streams[0].outputs.iter().map(|output| output.to - output.from).collect();
             assert_eq!(made, lengths, "{wanted} s");
         }
     }
 
     #[test]
     fn a_media_playlist_adds_up() {
-        let presentation = present(&facts(), &package(4, StreamSelection::default(), true)).unwrap();
+        let presentation = present(&package(4, StreamSelection::default(), true)).unwrap();
+        let begun_at = "2026-01-02T03:04:05Z".parse().unwrap();
         expect_test::expect![[r#"
             #EXTM3U
             #EXT-X-VERSION:3
@@ -359,22 +343,25 @@ mod tests {
             #EXT-X-MEDIA-SEQUENCE:0
             #EXT-X-PLAYLIST-TYPE:VOD
             #EXT-X-INDEPENDENT-SEGMENTS
+            #EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:05.000Z
             #EXTINF:4.004000,
             index_1_0.ts
             #EXTINF:4.004000,
             index_1_1.ts
+            #EXT-X-PROGRAM-DATE-TIME:2026-01-02T03:04:13.008Z
             #EXTINF:2.002000,
             index_1_2.ts
             #EXT-X-ENDLIST
         "#]]
-        .assert_eq(presentation.streams[0].media.as_deref().unwrap());
-        let key_frames = presentation.streams[0].key_frames.as_deref().unwrap();
-        assert!(key_frames.contains("#EXT-X-BYTERANGE:200@1000\nindex_1_0.ts\n"), "{key_frames}");
+        .assert_eq(&media("index", &presentation.streams[0], Some(TimeOfDay { every_seconds: 5, begun_at })));
+        let key_frames = key_frames("index", &presentation.streams[0]).unwrap();
+        assert!(key_frames.contains("#EXTINF:2.002000,\nindex_1_iframes_4.ts\n"), "{key_frames}");
     }
 
     #[test]
     fn a_parent_playlist_says_what_is_true_of_the_output() {
-        let presentation = present(&facts(), &package(4, StreamSelection::default(), false)).unwrap();
+        let package = package(4, StreamSelection::default(), false);
+        let presentation = present(&package).unwrap();
         expect_test::expect![[r#"
             #EXTM3U
             #EXT-X-VERSION:3
@@ -384,11 +371,11 @@ mod tests {
             #EXT-X-STREAM-INF:BANDWIDTH=139861,AVERAGE-BANDWIDTH=83917,CODECS="avc1.4d401e,mp4a.40.2",RESOLUTION=1280x720,FRAME-RATE=29.970
             index_2.m3u8
         "#]]
-        .assert_eq(&presentation.parent);
+        .assert_eq(&parent(&facts(), &package, &Chosen::all(&presentation)));
     }
 
     fn check_selection(selection: StreamSelection, expected: Result<&[usize], NotPresentable>) {
-        let numbers = present(&facts(), &package(6, selection, false))
+        let numbers = present(&package(6, selection, false))
             .map(|presentation| presentation.streams.iter().map(|stream| stream.number).collect::<Vec<_>>());
         assert_eq!(numbers.as_deref().map_err(|error| *error), expected);
     }

@@ -1,7 +1,7 @@
 //! MediaPackage VOD: its API, and the packager that answers its egress URLs just in time.
 //!
-//! An asset is ingested once: the source's playlists are read and its transport stream segments scanned, and what the
-//! packager needs to know of them (the facts) is stored. From then on every playlist and segment of every packaging
+//! An asset is ingested once: the source's manifests are read and its media scanned, and what the packager
+//! needs to know of them (the facts) is stored. From then on every playlist and segment of every packaging
 //! configuration is made on request, in memory, from the facts and the source's own files; nothing is written.
 //!
 //! | module | what it does |
@@ -10,27 +10,35 @@
 //! | `model` | what they take and give |
 //! | `table` | the rows behind them |
 //! | `ingest` | takes assets from QUEUED to PLAYABLE or FAILED, and tells the bus |
-//! | `source` | reads a source: playlists, then segments |
-//! | `playlist`, `ts`, `codec` | the formats a source consists of; pure |
+//! | `source` | reads a source, once: an HLS presentation, or a SMIL set of MP4 files |
+//! | `playlist`, `smil`, `ts`, `mp4`, `captions`, `codec` | the formats a source consists of; pure |
+//! | `facts` | what is known of a source |
 //! | `presentation` | an asset as one configuration gives it out; pure |
-//! | `hls`, `cmaf`, `dash` | write HLS with transport streams, HLS with fragmented MP4, and DASH; pure |
-//! | `fmp4` | writes fragmented MP4; pure |
+//! | `hls`, `dash` | write manifests; pure |
+//! | `filter` | `aws.manifestfilter`; pure |
+//! | `fmp4`, `mux` | write fragmented MP4 and transport streams; pure |
+//! | `build` | makes a segment from the source's files |
 //! | `egress` | answers the egress URLs, behind CDN authorization (`authorization`) |
 
 mod api;
 mod authorization;
-mod cmaf;
+mod build;
+mod captions;
 mod codec;
 mod dash;
 mod egress;
 mod facts;
+mod filter;
 mod fmp4;
 mod hls;
 mod ingest;
 mod model;
+mod mp4;
+mod mux;
 mod playlist;
 mod presentation;
 mod service;
+mod smil;
 mod source;
 mod table;
 mod ts;

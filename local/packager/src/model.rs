@@ -20,6 +20,9 @@ pub(crate) const ASSETS_PER_GROUP_MAX: u64 = 10_000;
 const ID_CHARACTERS_MAX: usize = 256;
 /// What a configuration that does not say gets, as in the console.
 const DEFAULT_SEGMENT_SECONDS: u32 = 6;
+/// Seconds between two `EXT-X-PROGRAM-DATE-TIME`.
+/// Source: <https://docs.aws.amazon.com/mediapackage/latest/ug/cfigs-hls-manset.html>.
+const PROGRAM_DATE_TIME_SECONDS_MAX: u32 = 1200;
 /// Tags on a resource, as everywhere in AWS.
 pub(crate) const TAGS_MAX: usize = 50;
 
@@ -162,12 +165,12 @@ impl CreatePackagingConfiguration {
 
 impl Package {
     fn check(&self) -> Result<(), AwsError> {
-        let (name, seconds) = match self {
-            Self::Hls(package) => ("hlsPackage", package.segment_duration_seconds()),
-            Self::Cmaf(package) => ("cmafPackage", package.segment_duration_seconds()),
-            Self::Dash(package) => ("dashPackage", package.segment_duration_seconds()),
+        let name = match self {
+            Self::Hls(_) => "hlsPackage",
+            Self::Cmaf(_) => "cmafPackage",
+            Self::Dash(_) => "dashPackage",
         };
-        if !(1..=30).contains(&seconds) {
+        if !(1..=30).contains(&self.segment_duration_seconds()) {
             return Err(unprocessable(format!("{name}.segmentDurationSeconds is not between 1 and 30")));
         }
         match self {
@@ -177,12 +180,52 @@ impl Package {
         }
     }
 
+    /// The HLS manifest of the package, if it has one.
+    pub(crate) fn hls_manifest(&self) -> Option<&HlsManifest> {
+        match self {
+            Self::Hls(package) => Some(package.manifest()),
+            Self::Cmaf(package) => Some(package.manifest()),
+            Self::Dash(_) => None,
+        }
+    }
+
+    /// The name of the manifest, without extension.
+    pub(crate) fn manifest_name(&self) -> &str {
+        match self {
+            Self::Hls(package) => package.manifest().name(),
+            Self::Cmaf(package) => package.manifest().name(),
+            Self::Dash(package) => package.manifest().name(),
+        }
+    }
+
     /// The file name of the manifest.
     pub(crate) fn manifest_file(&self) -> String {
+        let extension = if matches!(self, Self::Dash(_)) { "mpd" } else { "m3u8" };
+        format!("{}.{extension}", self.manifest_name())
+    }
+
+    pub(crate) fn stream_selection(&self) -> Option<&StreamSelection> {
         match self {
-            Self::Hls(package) => format!("{}.m3u8", package.manifest().name()),
-            Self::Cmaf(package) => format!("{}.m3u8", package.manifest().name()),
-            Self::Dash(package) => format!("{}.mpd", package.manifest().name()),
+            Self::Hls(package) => package.manifest().stream_selection.as_ref(),
+            Self::Cmaf(package) => package.manifest().stream_selection.as_ref(),
+            Self::Dash(package) => package.manifest().stream_selection.as_ref(),
+        }
+    }
+
+    pub(crate) fn segment_duration_seconds(&self) -> u32 {
+        match self {
+            Self::Hls(package) => package.segment_duration_seconds(),
+            Self::Cmaf(package) => package.segment_duration_seconds(),
+            Self::Dash(package) => package.segment_duration_seconds(),
+        }
+    }
+
+    /// Whether key frames are given out as streams of their own.
+    pub(crate) fn includes_key_frames(&self) -> bool {
+        match self {
+            Self::Hls(package) => package.manifest().include_iframe_only_stream.unwrap_or(false),
+            Self::Cmaf(package) => package.manifest().include_iframe_only_stream.unwrap_or(false),
+            Self::Dash(package) => package.include_iframe_only_stream.unwrap_or(false),
         }
     }
 }
@@ -223,9 +266,6 @@ impl CmafPackage {
             return refuse("cmafPackage.includeEncoderConfigurationInSegments");
         }
         one(&self.hls_manifests, "cmafPackage.hlsManifests")?;
-        if self.manifest().include_iframe_only_stream == Some(true) {
-            return refuse("cmafPackage.hlsManifests[0].includeIframeOnlyStream");
-        }
         self.manifest().check("cmafPackage")
     }
 
@@ -254,14 +294,34 @@ pub(crate) struct DashPackage {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment_duration_seconds: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub segment_template_format: Option<String>,
+    pub segment_template_format: Option<SegmentTemplateFormat>,
+}
+
+/// How a manifest says where segments are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum SegmentTemplateFormat {
+    #[default]
+    NumberWithTimeline,
+    TimeWithTimeline,
+    NumberWithDuration,
+}
+
+/// Where a manifest says what representations share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ManifestLayout {
+    #[default]
+    Full,
+    Compact,
+    DrmTopLevelCompact,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DashManifest {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub manifest_layout: Option<String>,
+    pub manifest_layout: Option<ManifestLayout>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -282,20 +342,14 @@ impl DashPackage {
         if self.include_encoder_configuration_in_segments == Some(true) {
             return refuse("dashPackage.includeEncoderConfigurationInSegments");
         }
-        if self.include_iframe_only_stream == Some(true) {
-            return refuse("dashPackage.includeIframeOnlyStream");
-        }
         if !self.period_triggers.is_empty() {
             return refuse("dashPackage.periodTriggers");
         }
         let other = |value: &Option<String>, served: &str| value.as_deref().is_some_and(|value| value != served);
-        if other(&self.segment_template_format, "NUMBER_WITH_TIMELINE") {
-            return refuse("dashPackage.segmentTemplateFormat other than NUMBER_WITH_TIMELINE");
-        }
         one(&self.dash_manifests, "dashPackage.dashManifests")?;
         let manifest = self.manifest();
-        if other(&manifest.manifest_layout, "FULL") {
-            return refuse("dashPackage.dashManifests[0].manifestLayout other than FULL");
+        if manifest.manifest_layout == Some(ManifestLayout::DrmTopLevelCompact) {
+            return refuse("dashPackage.dashManifests[0].manifestLayout DRM_TOP_LEVEL_COMPACT");
         }
         if other(&manifest.profile, "NONE") {
             return refuse("dashPackage.dashManifests[0].profile other than NONE");
@@ -303,6 +357,7 @@ impl DashPackage {
         if other(&manifest.scte_markers_source, "SEGMENTS") {
             return refuse("dashPackage.dashManifests[0].scteMarkersSource other than SEGMENTS");
         }
+        check_selection(manifest.stream_selection.as_ref())?;
         check_id(manifest.name())
     }
 
@@ -320,6 +375,22 @@ impl DashPackage {
 
     pub(crate) fn segment_duration_seconds(&self) -> u32 {
         self.segment_duration_seconds.unwrap_or(DEFAULT_SEGMENT_SECONDS)
+    }
+
+    pub(crate) fn segment_template_format(&self) -> SegmentTemplateFormat {
+        self.segment_template_format.unwrap_or_default()
+    }
+}
+
+/// The limits of a stream selection leave something between them.
+fn check_selection(selection: Option<&StreamSelection>) -> Result<(), AwsError> {
+    let limits =
+        selection.and_then(|selection| selection.min_video_bits_per_second.zip(selection.max_video_bits_per_second));
+    match limits {
+        Some((least, most)) if least > most => {
+            Err(unprocessable("streamSelection.minVideoBitsPerSecond is greater than maxVideoBitsPerSecond"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -395,9 +466,6 @@ impl HlsPackage {
         if self.include_dvb_subtitles == Some(true) {
             return refuse("hlsPackage.includeDvbSubtitles");
         }
-        if self.use_audio_rendition_group == Some(true) {
-            return refuse("hlsPackage.useAudioRenditionGroup");
-        }
         one(&self.hls_manifests, "hlsPackage.hlsManifests")?;
         self.manifest().check("hlsPackage")
     }
@@ -432,9 +500,12 @@ impl HlsManifest {
         if self.ad_markers.as_deref().is_some_and(|markers| markers != "NONE") {
             return refuse("adMarkers");
         }
-        if self.program_date_time_interval_seconds.is_some_and(|seconds| seconds > 0) {
-            return refuse("programDateTimeIntervalSeconds");
+        if self.program_date_time_interval_seconds.is_some_and(|seconds| seconds > PROGRAM_DATE_TIME_SECONDS_MAX) {
+            return Err(unprocessable(format!(
+                "{package}.hlsManifests[0].programDateTimeIntervalSeconds is greater than {PROGRAM_DATE_TIME_SECONDS_MAX}"
+            )));
         }
+        check_selection(self.stream_selection.as_ref())?;
         if self.repeat_ext_x_key == Some(true) {
             return refuse("repeatExtXKey");
         }
@@ -532,27 +603,29 @@ mod tests {
     #[test]
     fn what_is_not_served_is_refused_by_its_name() {
         check_refused("hlsPackage", r#"{"hlsManifests":[{}],"encryption":{}}"#, "hlsPackage.encryption");
-        check_refused("hlsPackage", r#"{"hlsManifests":[{}],"useAudioRenditionGroup":true}"#, "useAudioRenditionGroup");
         check_refused("hlsPackage", r#"{"hlsManifests":[{}],"includeDvbSubtitles":true}"#, "includeDvbSubtitles");
         check_refused("hlsPackage", r#"{"hlsManifests":[{},{}]}"#, "hlsManifests[1]");
         check_refused("hlsPackage", r#"{"hlsManifests":[]}"#, "hlsManifests");
-        check_refused("hlsPackage", r#"{"hlsManifests":[{"programDateTimeIntervalSeconds":9}]}"#, "programDateTime");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{"programDateTimeIntervalSeconds":1201}]}"#, "programDateTime");
+        check_refused("hlsPackage", r#"{"hlsManifests":[{"repeatExtXKey":true}]}"#, "repeatExtXKey");
+        let selection = r#"{"minVideoBitsPerSecond":2,"maxVideoBitsPerSecond":1}"#;
+        check_refused("hlsPackage", &format!(r#"{{"hlsManifests":[{{"streamSelection":{selection}}}]}}"#), "minVideo");
         check_refused("hlsPackage", r#"{"hlsManifests":[{"adMarkers":"PASSTHROUGH"}]}"#, "adMarkers");
         check_refused("hlsPackage", r#"{"hlsManifests":[{"manifestName":"a/b"}]}"#, "a/b");
         check_refused("hlsPackage", r#"{"hlsManifests":[{}],"segmentDurationSeconds":0}"#, "segmentDurationSeconds");
         check_refused("cmafPackage", r#"{"hlsManifests":[{}],"encryption":{}}"#, "cmafPackage.encryption");
-        check_refused(
-            "cmafPackage",
-            r#"{"hlsManifests":[{"includeIframeOnlyStream":true}]}"#,
-            "includeIframeOnlyStream",
-        );
-        check_refused("dashPackage", r#"{"dashManifests":[{"manifestLayout":"COMPACT"}]}"#, "manifestLayout");
-        check_refused("dashPackage", r#"{"dashManifests":[{}],"periodTriggers":["ADS"]}"#, "periodTriggers");
+        let in_segments = "includeEncoderConfigurationInSegments";
+        check_refused("cmafPackage", &format!(r#"{{"hlsManifests":[{{}}],"{in_segments}":true}}"#), in_segments);
+        check_refused("dashPackage", &format!(r#"{{"dashManifests":[{{}}],"{in_segments}":true}}"#), in_segments);
         check_refused(
             "dashPackage",
-            r#"{"dashManifests":[{}],"segmentTemplateFormat":"TIME_WITH_TIMELINE"}"#,
-            "TemplateFormat",
+            r#"{"dashManifests":[{"manifestLayout":"DRM_TOP_LEVEL_COMPACT"}]}"#,
+            "manifestLayout",
         );
+        check_refused("dashPackage", r#"{"dashManifests":[{"profile":"HBBTV_1_5"}]}"#, "profile");
+        check_refused("dashPackage", r#"{"dashManifests":[{"scteMarkersSource":"MANIFEST"}]}"#, "scteMarkersSource");
+        check_refused("dashPackage", r#"{"dashManifests":[{}],"encryption":{}}"#, "dashPackage.encryption");
+        check_refused("dashPackage", r#"{"dashManifests":[{}],"periodTriggers":["ADS"]}"#, "periodTriggers");
         check_refused("mssPackage", "{}", "mssPackage");
     }
 

@@ -32,11 +32,11 @@ pub(crate) struct Variant {
     pub subtitles_group: Option<String>,
 }
 
-/// `EXT-X-MEDIA` with a URI.
+/// `EXT-X-MEDIA`. Without a URI it names the sound that is in the variants themselves.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Media {
     pub kind: MediaKind,
-    pub uri: String,
+    pub uri: Option<String>,
     pub group: String,
     pub name: String,
     pub language: Option<String>,
@@ -109,12 +109,10 @@ fn media(line: usize, mut list: HashMap<String, String>) -> Result<Option<Media>
         Some(_) => return Err(PlaylistError::UnsupportedTag { line, tag: "#EXT-X-MEDIA of this TYPE".into() }),
         None => return Err(PlaylistError::Malformed { line, what: "EXT-X-MEDIA without TYPE" }),
     };
-    // An alternative without a URI is the sound inside the variants; there is nothing more to read.
-    let Some(uri) = list.remove("URI") else { return Ok(None) };
     let yes = |list: &HashMap<String, String>, name: &str| list.get(name).is_some_and(|value| value == "YES");
     Ok(Some(Media {
         kind,
-        uri,
+        uri: list.remove("URI"),
         default: yes(&list, "DEFAULT"),
         autoselect: yes(&list, "AUTOSELECT"),
         forced: yes(&list, "FORCED"),

@@ -41,7 +41,8 @@ pub struct Error(#[from] StoreError);
 ///
 /// The caller spawns [`run`](Self::run) once; without it assets stay QUEUED.
 pub struct Packager {
-    pub(crate) store: Store,
+    /// Shared with what blocks, on threads of its own.
+    pub(crate) store: Arc<Store>,
     pub(crate) account: Account,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -61,7 +62,7 @@ impl Packager {
     pub fn open(config: Config) -> Result<Arc<Self>, Error> {
         let store = Store::open(&config.data_directory, table::MIGRATION)?;
         Ok(Arc::new(Self {
-            store,
+            store: Arc::new(store),
             account: config.account,
             entropy: config.entropy,
             objects: config.objects,

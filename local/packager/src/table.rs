@@ -47,6 +47,10 @@ pub(crate) const MIGRATION: Migration = Migration {
             PRIMARY KEY (asset_id, configuration_id)
         ) STRICT;
         CREATE INDEX packager_endpoints_unfinished ON packager_endpoints (status) WHERE status IN ('QUEUED', 'PROCESSING');
+    ", "
+        -- The shape of the facts has changed: what was ingested is ingested again.
+        UPDATE packager_assets SET facts = NULL;
+        UPDATE packager_endpoints SET status = 'QUEUED' WHERE status = 'PLAYABLE';
     "],
 };
 

@@ -1,8 +1,8 @@
-//! MPEG transport streams (ISO/IEC 13818-1): just enough to know what is in a segment, and to join segments.
+//! MPEG transport streams (ISO/IEC 13818-1): takes the frames out of segments, and joins segments.
 
 use std::collections::BTreeMap;
 
-use crate::codec;
+use crate::codec::{self, PictureCodec, PictureParameters, SoundCodec, SoundParameters};
 
 /// Every packet's size.
 pub(crate) const PACKET_BYTES: usize = 188;
@@ -27,66 +27,10 @@ pub(crate) enum TsError {
     Scrambled,
     #[error("its stream type 0x{0:02x} is not supported")]
     StreamType(u8),
-    #[error("its picture does not begin with a key frame")]
-    NoKeyFrame,
-    #[error("a frame of its picture has no timestamp")]
+    #[error("a frame has no timestamp")]
     NoTimestamp,
     #[error("its codec parameters cannot be read: {0}")]
     Codec(&'static str),
-}
-
-/// What a scan finds out about one segment.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Scan {
-    pub video: Option<VideoScan>,
-    pub audio: Option<AudioScan>,
-    /// By packet identifier.
-    pub counters: BTreeMap<u16, Counter>,
-}
-
-/// The continuity counters of one stream of packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Counter {
-    /// The counter of the first packet with a payload.
-    pub first: u8,
-    /// The counter of the last.
-    pub last: u8,
-    /// How many packets have a payload.
-    pub payload_packets: u64,
-}
-
-/// The picture of a segment.
-#[derive(Debug, PartialEq)]
-pub(crate) struct VideoScan {
-    pub parameters: codec::VideoParameters,
-    /// The sequence and the picture parameter set that the segment begins with.
-    pub parameter_sets: (Vec<u8>, Vec<u8>),
-    /// Decoding time of the first frame, in ticks.
-    pub first_dts: u64,
-    /// Bytes of the elementary stream.
-    pub bytes: u64,
-    /// Presentation time of the first frame, in ticks.
-    pub first_pts: u64,
-    /// The latest presentation time in the segment, unwrapped: never before `first_pts`.
-    pub last_pts: u64,
-    pub frames: u64,
-    /// Bytes from the segment's start to the end of the first frame.
-    pub key_frame_bytes: u64,
-}
-
-/// The sound of a segment.
-#[derive(Debug, PartialEq)]
-pub(crate) struct AudioScan {
-    pub codec: String,
-    /// Of AAC; other sound passes through as it is.
-    pub aac: Option<codec::AudioParameters>,
-    /// Frames of AAC.
-    pub frames: u64,
-    /// Bytes of the elementary stream.
-    pub bytes: u64,
-    pub first_pts: u64,
-    /// The latest presentation time, unwrapped.
-    pub last_pts: u64,
 }
 
 /// `later` minus `earlier` on the 33-bit clock, as the shorter way round.
@@ -122,62 +66,6 @@ impl<'a> Packet<'a> {
     fn payload(&self) -> Option<&'a [u8]> {
         let start = if self.0[3] & 0x20 != 0 { 5 + usize::from(self.0[4]) } else { 4 };
         self.0.get(start..)
-    }
-}
-
-/// One elementary stream while a segment is scanned.
-struct Stream {
-    pid: u16,
-    stream_type: u8,
-    first_pts: Option<u64>,
-    first_dts: Option<u64>,
-    last_offset: i64,
-    units: u64,
-    bytes: u64,
-    /// The bytes of the first unit of a picture, for its parameters; all bytes of AAC, to count its frames.
-    head: Vec<u8>,
-    /// Where the first unit ends in the segment.
-    head_end: u64,
-}
-
-impl Stream {
-    fn new(pid: u16, stream_type: u8) -> Self {
-        Self {
-            pid,
-            stream_type,
-            first_pts: None,
-            first_dts: None,
-            last_offset: 0,
-            units: 0,
-            bytes: 0,
-            head: Vec::new(),
-            head_end: 0,
-        }
-    }
-
-    /// Takes the payload of the packet that ends at `end`.
-    fn take(&mut self, payload: &[u8], starts_unit: bool, end: u64) -> Option<()> {
-        let mut data = payload;
-        if starts_unit {
-            let header = pes_header(payload)?;
-            data = payload.get(header.bytes..)?;
-            self.units += 1;
-            if self.units == 1 {
-                self.first_dts = header.dts;
-            }
-            if let Some(pts) = header.pts {
-                let first = *self.first_pts.get_or_insert(pts);
-                self.last_offset = self.last_offset.max(ticks_between(first, pts));
-            }
-        }
-        self.bytes += data.len() as u64;
-        if self.units == 1 || self.stream_type == AAC_ADTS {
-            self.head.extend_from_slice(data);
-        }
-        if self.units == 1 {
-            self.head_end = end;
-        }
-        Some(())
     }
 }
 
@@ -240,182 +128,351 @@ fn program_streams(payload: &[u8]) -> Option<Vec<(u16, u8)>> {
     Some(streams)
 }
 
-/// Scans a whole segment.
-pub(crate) fn scan(segment: &[u8]) -> Result<Scan, TsError> {
-    if segment.is_empty() || !segment.len().is_multiple_of(PACKET_BYTES) {
-        return Err(TsError::Length(segment.len()));
-    }
-    let mut counters: BTreeMap<u16, Counter> = BTreeMap::new();
-    let mut map_pid = None;
-    let mut streams: Option<(Option<Stream>, Option<Stream>)> = None;
-    for (index, bytes) in segment.chunks_exact(PACKET_BYTES).enumerate() {
-        if bytes[0] != 0x47 {
-            return Err(TsError::Sync(index));
-        }
-        let packet = Packet(bytes);
-        if !packet.has_payload() {
-            continue;
-        }
-        if packet.scrambled() {
-            return Err(TsError::Scrambled);
-        }
-        let pid = packet.pid();
-        counters
-            .entry(pid)
-            .and_modify(|counter| {
-                counter.last = packet.counter();
-                counter.payload_packets += 1;
-            })
-            .or_insert(Counter { first: packet.counter(), last: packet.counter(), payload_packets: 1 });
-        let payload = packet.payload().ok_or(TsError::Malformed(index))?;
-        if pid == 0 && packet.starts_unit() && map_pid.is_none() {
-            map_pid = Some(program_map_pid(payload).ok_or(TsError::Malformed(index))?);
-        } else if Some(pid) == map_pid && packet.starts_unit() && streams.is_none() {
-            streams = Some(choose_streams(&program_streams(payload).ok_or(TsError::Malformed(index))?)?);
-        } else if let Some((video, audio)) = &mut streams {
-            let end = ((index + 1) * PACKET_BYTES) as u64;
-            for stream in [video, audio].into_iter().flatten().filter(|stream| stream.pid == pid) {
-                stream.take(payload, packet.starts_unit(), end).ok_or(TsError::Malformed(index))?;
-            }
-        }
-    }
-    let (video, audio) = streams.ok_or(TsError::NoProgram)?;
-    let video = video.filter(|stream| stream.units > 0).map(video_scan).transpose()?;
-    let audio = audio.filter(|stream| stream.units > 0).map(audio_scan).transpose()?;
-    if video.is_none() && audio.is_none() {
-        return Err(TsError::Empty);
-    }
-    Ok(Scan { video, audio, counters })
-}
-
 // Stream types: ISO/IEC 13818-1 table 2-34; AC-3 and E-AC-3 as ATSC A/52 assigns them.
-const H264: u8 = 0x1b;
-const AAC_ADTS: u8 = 0x0f;
-const AC3: u8 = 0x81;
-const E_AC3: u8 = 0x87;
+pub(crate) const H264: u8 = 0x1b;
+pub(crate) const H265: u8 = 0x24;
+pub(crate) const AAC_ADTS: u8 = 0x0f;
+pub(crate) const AC3: u8 = 0x81;
+pub(crate) const E_AC3: u8 = 0x87;
 const ID3: u8 = 0x15;
 const SCTE35: u8 = 0x86;
 
-/// The first picture and the first sound of a program. Other streams stay in the segment untouched.
-fn choose_streams(program: &[(u16, u8)]) -> Result<(Option<Stream>, Option<Stream>), TsError> {
-    let (mut video, mut audio) = (None, None);
-    for &(pid, stream_type) in program {
-        match stream_type {
-            H264 if video.is_none() => video = Some(Stream::new(pid, stream_type)),
-            AAC_ADTS | AC3 | E_AC3 if audio.is_none() => audio = Some(Stream::new(pid, stream_type)),
-            H264 | AAC_ADTS | AC3 | E_AC3 | ID3 | SCTE35 => {}
+/// What a stream of a program carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    Picture(PictureCodec),
+    Sound(SoundCodec),
+}
+
+impl Carries {
+    /// `None` for what stays in a segment untouched.
+    fn of(stream_type: u8) -> Result<Option<Self>, TsError> {
+        Ok(Some(match stream_type {
+            H264 => Self::Picture(PictureCodec::H264),
+            H265 => Self::Picture(PictureCodec::H265),
+            AAC_ADTS => Self::Sound(SoundCodec::Aac),
+            AC3 => Self::Sound(SoundCodec::Ac3),
+            E_AC3 => Self::Sound(SoundCodec::EAc3),
+            ID3 | SCTE35 => return Ok(None),
             unknown => return Err(TsError::StreamType(unknown)),
-        }
+        }))
     }
-    Ok((video, audio))
-}
-
-fn video_scan(stream: Stream) -> Result<VideoScan, TsError> {
-    let first_pts = stream.first_pts.ok_or(TsError::NoTimestamp)?;
-    let first_dts = stream.first_dts.ok_or(TsError::NoTimestamp)?;
-    let nal_units = codec::NalUnits::new(&stream.head);
-    if !nal_units.clone().any(codec::is_idr) {
-        return Err(TsError::NoKeyFrame);
-    }
-    let parameter_set = |nal_unit_type| {
-        nal_units.clone().find_map(|unit| codec::parameter_set(unit, nal_unit_type)).unwrap_or_default().to_vec()
-    };
-    let parameter_sets = (parameter_set(7), parameter_set(8));
-    let parameters = nal_units
-        .filter_map(codec::sequence_parameters)
-        .next()
-        .ok_or(TsError::Codec("the first frame has no sequence parameter set"))?
-        .map_err(TsError::Codec)?;
-    Ok(VideoScan {
-        parameters,
-        parameter_sets,
-        first_dts,
-        bytes: stream.bytes,
-        first_pts,
-        last_pts: first_pts + stream.last_offset as u64,
-        frames: stream.units,
-        key_frame_bytes: stream.head_end,
-    })
-}
-
-fn audio_scan(stream: Stream) -> Result<AudioScan, TsError> {
-    let first_pts = stream.first_pts.ok_or(TsError::NoTimestamp)?;
-    let aac = match stream.stream_type {
-        AAC_ADTS => Some(codec::adts_parameters(&stream.head).map_err(TsError::Codec)?),
-        _ => None,
-    };
-    let frames = match aac {
-        Some(_) => codec::adts_frames(&stream.head).try_fold(0, |count, frame| frame.map(|_| count + 1)),
-        None => Ok(0),
-    };
-    Ok(AudioScan {
-        codec: match (&aac, stream.stream_type) {
-            (Some(parameters), _) => parameters.codec.clone(),
-            (None, AC3) => "ac-3".to_owned(),
-            (None, _) => "ec-3".to_owned(),
-        },
-        aac,
-        frames: frames.map_err(TsError::Codec)?,
-        bytes: stream.bytes,
-        first_pts,
-        last_pts: first_pts + stream.last_offset as u64,
-    })
 }
 
 /// Which stream of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
-    Video,
-    Audio,
+    Picture,
+    Sound,
 }
 
-/// An elementary stream taken out of a segment.
-#[derive(Debug, Default)]
-pub(crate) struct Elementary {
-    pub data: Vec<u8>,
-    pub units: Vec<Unit>,
+/// One PES packet: a frame of a picture, or some frames of sound.
+pub(crate) struct Pes<'a> {
+    pub carries: Carries,
+    pub pts: Option<u64>,
+    pub dts: Option<u64>,
+    pub data: &'a [u8],
+    /// Where the last packet of it ends, in bytes from the start of the segment.
+    pub end: u64,
 }
 
-/// One PES packet's part of an elementary stream: a frame of a picture.
-#[derive(Debug)]
-pub(crate) struct Unit {
-    pub pts: u64,
-    pub dts: u64,
-    /// Where it begins in the data; it ends where the next begins.
-    pub start: usize,
+/// One elementary stream on its way through the demultiplexer.
+struct Stream {
+    pid: u16,
+    carries: Carries,
+    header: Option<PesHeader>,
+    /// What has come of the unit so far; used again for the next, so that it stays in the processor's cache.
+    data: Vec<u8>,
+    end: u64,
 }
 
-/// Takes the picture or the sound out of a segment that was scanned before.
-pub(crate) fn elementary(segment: &[u8], media: Media) -> Result<Elementary, TsError> {
-    let mut elementary = Elementary { data: Vec::with_capacity(segment.len()), units: Vec::new() };
-    let (mut map_pid, mut wanted) = (None, None);
-    for (index, bytes) in segment.chunks_exact(PACKET_BYTES).enumerate() {
-        let packet = Packet(bytes);
-        if !packet.has_payload() {
-            continue;
-        }
-        let pid = packet.pid();
-        let malformed = || TsError::Malformed(index);
-        if Some(pid) == wanted {
-            let mut data = packet.payload().ok_or_else(malformed)?;
-            if packet.starts_unit() {
-                let header = pes_header(data).ok_or_else(malformed)?;
-                data = data.get(header.bytes..).ok_or_else(malformed)?;
-                if let (Some(pts), Some(dts)) = (header.pts, header.dts) {
-                    elementary.units.push(Unit { pts, dts, start: elementary.data.len() });
-                }
-            }
-            elementary.data.extend_from_slice(data);
-        } else if pid == 0 && map_pid.is_none() && packet.starts_unit() {
-            map_pid = packet.payload().and_then(program_map_pid);
-        } else if Some(pid) == map_pid && wanted.is_none() && packet.starts_unit() {
-            let program = packet.payload().and_then(program_streams).ok_or_else(malformed)?;
-            let (video, audio) = choose_streams(&program)?;
-            let stream = if media == Media::Video { video } else { audio };
-            wanted = stream.map(|stream| stream.pid);
+/// Takes the first picture and the first sound of the first program out of packets as they come.
+pub(crate) struct Demultiplexer {
+    /// Which of the two are wanted.
+    picture: bool,
+    sound: bool,
+    map_pid: Option<u16>,
+    streams: Option<Vec<Stream>>,
+    packets: usize,
+    /// When wanted: the continuity counters, by packet identifier.
+    counters: Option<BTreeMap<u16, Counter>>,
+}
+
+impl Demultiplexer {
+    /// For one stream of a segment that was scanned before.
+    pub(crate) fn one(media: Media) -> Self {
+        Self {
+            picture: media == Media::Picture,
+            sound: media == Media::Sound,
+            map_pid: None,
+            streams: None,
+            packets: 0,
+            counters: None,
         }
     }
-    Ok(elementary)
+
+    fn all() -> Self {
+        Self { picture: true, sound: true, counters: Some(BTreeMap::new()), ..Self::one(Media::Picture) }
+    }
+
+    /// Takes a whole number of packets, and gives every unit that ends in them.
+    pub(crate) fn feed(
+        &mut self,
+        packets: &[u8],
+        mut take: impl FnMut(Pes<'_>) -> Result<(), TsError>,
+    ) -> Result<(), TsError> {
+        if !packets.len().is_multiple_of(PACKET_BYTES) {
+            return Err(TsError::Length(packets.len()));
+        }
+        for bytes in packets.chunks_exact(PACKET_BYTES) {
+            self.packet(bytes, &mut take)?;
+            self.packets += 1;
+        }
+        Ok(())
+    }
+
+    fn packet(&mut self, bytes: &[u8], take: &mut impl FnMut(Pes<'_>) -> Result<(), TsError>) -> Result<(), TsError> {
+        let malformed = TsError::Malformed(self.packets);
+        if bytes[0] != 0x47 {
+            return Err(TsError::Sync(self.packets));
+        }
+        let packet = Packet(bytes);
+        if !packet.has_payload() {
+            return Ok(());
+        }
+        if packet.scrambled() {
+            return Err(TsError::Scrambled);
+        }
+        let pid = packet.pid();
+        if let Some(counters) = &mut self.counters {
+            counters
+                .entry(pid)
+                .and_modify(|counter| {
+                    counter.last = packet.counter();
+                    counter.payload_packets += 1;
+                })
+                .or_insert(Counter { first: packet.counter(), last: packet.counter(), payload_packets: 1 });
+        }
+        if let Some(streams) = &mut self.streams {
+            let Some(stream) = streams.iter_mut().find(|stream| stream.pid == pid) else { return Ok(()) };
+            let mut payload = packet.payload().ok_or(malformed)?;
+            if packet.starts_unit() {
+                stream.finish(take)?;
+                let header = pes_header(payload).ok_or(TsError::Malformed(self.packets))?;
+                payload = payload.get(header.bytes..).ok_or(TsError::Malformed(self.packets))?;
+                stream.header = Some(header);
+            }
+            stream.data.extend_from_slice(payload);
+            stream.end = ((self.packets + 1) * PACKET_BYTES) as u64;
+        } else if packet.starts_unit() && (pid == 0 || Some(pid) == self.map_pid) {
+            let payload = packet.payload().ok_or(malformed)?;
+            let malformed = TsError::Malformed(self.packets);
+            if pid == 0 {
+                self.map_pid = Some(program_map_pid(payload).ok_or(malformed)?);
+            } else {
+                self.streams = Some(self.choose(&program_streams(payload).ok_or(malformed)?)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first picture and the first sound of a program, as far as they are wanted.
+    fn choose(&self, program: &[(u16, u8)]) -> Result<Vec<Stream>, TsError> {
+        let (mut picture, mut sound) = (None, None);
+        for &(pid, stream_type) in program {
+            let Some(carries) = Carries::of(stream_type)? else { continue };
+            let place = match carries {
+                Carries::Picture(_) => &mut picture,
+                Carries::Sound(_) => &mut sound,
+            };
+            place.get_or_insert(Stream { pid, carries, header: None, data: Vec::new(), end: 0 });
+        }
+        Ok(picture.filter(|_| self.picture).into_iter().chain(sound.filter(|_| self.sound)).collect())
+    }
+
+    /// Gives what is left at the end of a segment.
+    pub(crate) fn finish(&mut self, mut take: impl FnMut(Pes<'_>) -> Result<(), TsError>) -> Result<(), TsError> {
+        for stream in self.streams.as_mut().ok_or(TsError::NoProgram)? {
+            stream.finish(&mut take)?;
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn finish(&mut self, take: &mut impl FnMut(Pes<'_>) -> Result<(), TsError>) -> Result<(), TsError> {
+        // What comes before the first header belongs to a unit of the segment before.
+        if let Some(PesHeader { pts, dts, .. }) = self.header.take() {
+            take(Pes { carries: self.carries, pts, dts, data: &self.data, end: self.end })?;
+        }
+        self.data.clear();
+        Ok(())
+    }
+}
+
+/// Cuts sound into frames, which need not end where PES packets do.
+pub(crate) struct SoundFrames {
+    codec: SoundCodec,
+    /// The beginning of a frame whose end has not come yet.
+    rest: Vec<u8>,
+}
+
+impl SoundFrames {
+    pub(crate) fn new(codec: SoundCodec) -> Self {
+        Self { codec, rest: Vec::new() }
+    }
+
+    /// Gives every frame that ends in `data`, as MP4 would hold it.
+    pub(crate) fn feed(&mut self, data: &[u8], mut take: impl FnMut(&[u8])) -> Result<(), TsError> {
+        let joined;
+        let mut bytes = if self.rest.is_empty() {
+            data
+        } else {
+            joined = [&self.rest, data].concat();
+            &joined
+        };
+        while let Some(span) = codec::sound_frame(self.codec, bytes).map_err(TsError::Codec)? {
+            take(&bytes[span.clone()]);
+            bytes = &bytes[span.end..];
+        }
+        self.rest = bytes.to_vec();
+        Ok(())
+    }
+
+    pub(crate) fn finish(self) -> Result<(), TsError> {
+        if self.rest.is_empty() { Ok(()) } else { Err(TsError::Codec("a frame of the sound is cut short")) }
+    }
+}
+
+/// What a scan finds out about one segment.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Scan {
+    pub picture: Option<PictureScan>,
+    pub sound: Option<SoundScan>,
+    /// By packet identifier.
+    pub counters: BTreeMap<u16, Counter>,
+}
+
+/// The continuity counters of one stream of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counter {
+    /// The counter of the first packet with a payload.
+    pub first: u8,
+    /// The counter of the last.
+    pub last: u8,
+    /// How many packets have a payload.
+    pub payload_packets: u64,
+}
+
+/// The picture of a segment.
+#[derive(Debug, PartialEq)]
+pub(crate) struct PictureScan {
+    pub codec: PictureCodec,
+    pub parameters: PictureParameters,
+    /// Decoding time of the first frame, in ticks.
+    pub first_dts: u64,
+    /// Presentation time of the first frame, in ticks.
+    pub first_pts: u64,
+    /// The latest presentation time in the segment, unwrapped: never before `first_pts`.
+    pub last_pts: u64,
+    pub frames: u64,
+    /// Bytes of all frames, in the form of MP4.
+    pub bytes: u64,
+    /// Bytes of the first frame, in the form of MP4.
+    pub key_frame_bytes: u64,
+    /// Bytes from the segment's start to the end of the first frame.
+    pub head_bytes: u64,
+}
+
+/// The sound of a segment.
+#[derive(Debug, PartialEq)]
+pub(crate) struct SoundScan {
+    pub parameters: SoundParameters,
+    pub frames: u64,
+    /// Bytes of all frames, in the form of MP4.
+    pub bytes: u64,
+    pub first_pts: u64,
+    /// The latest presentation time, unwrapped.
+    pub last_pts: u64,
+}
+
+/// Scans a whole segment.
+pub(crate) fn scan(segment: &[u8]) -> Result<Scan, TsError> {
+    if segment.is_empty() {
+        return Err(TsError::Length(0));
+    }
+    let (mut picture, mut sound) = (None, None);
+    let mut frames = None;
+    let mut scratch = Vec::new();
+    let mut demultiplexer = Demultiplexer::all();
+    let mut take = |pes: Pes<'_>| match pes.carries {
+        Carries::Picture(codec) => scan_picture(&mut picture, codec, &pes, &mut scratch),
+        Carries::Sound(codec) => {
+            scan_sound(&mut sound, frames.get_or_insert_with(|| SoundFrames::new(codec)), codec, &pes)
+        }
+    };
+    demultiplexer.feed(segment, &mut take)?;
+    demultiplexer.finish(&mut take)?;
+    if let Some(frames) = frames {
+        frames.finish()?;
+    }
+    if picture.is_none() && sound.is_none() {
+        return Err(TsError::Empty);
+    }
+    Ok(Scan { picture, sound, counters: demultiplexer.counters.unwrap_or_default() })
+}
+
+fn scan_picture(
+    scan: &mut Option<PictureScan>,
+    codec: PictureCodec,
+    pes: &Pes<'_>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), TsError> {
+    let (Some(pts), Some(dts)) = (pes.pts, pes.dts) else { return Err(TsError::NoTimestamp) };
+    scratch.clear();
+    codec::append_picture(codec, pes.data, scratch);
+    let bytes = scratch.len() as u64;
+    let scan = match scan {
+        Some(scan) => scan,
+        None => scan.insert(PictureScan {
+            codec,
+            parameters: codec::picture_parameters(codec, pes.data).map_err(TsError::Codec)?,
+            first_dts: dts,
+            first_pts: pts,
+            last_pts: pts,
+            frames: 0,
+            bytes: 0,
+            key_frame_bytes: bytes,
+            head_bytes: pes.end,
+        }),
+    };
+    scan.frames += 1;
+    scan.bytes += bytes;
+    scan.last_pts = scan.last_pts.max(scan.first_pts.saturating_add_signed(ticks_between(scan.first_pts, pts)));
+    Ok(())
+}
+
+fn scan_sound(
+    scan: &mut Option<SoundScan>,
+    frames: &mut SoundFrames,
+    codec: SoundCodec,
+    pes: &Pes<'_>,
+) -> Result<(), TsError> {
+    let scan = match scan {
+        Some(scan) => scan,
+        None => {
+            let first_pts = pes.pts.ok_or(TsError::NoTimestamp)?;
+            let parameters = codec::sound_parameters(codec, pes.data).map_err(TsError::Codec)?;
+            scan.insert(SoundScan { parameters, frames: 0, bytes: 0, first_pts, last_pts: first_pts })
+        }
+    };
+    if let Some(pts) = pes.pts {
+        scan.last_pts = scan.last_pts.max(scan.first_pts.saturating_add_signed(ticks_between(scan.first_pts, pts)));
+    }
+    frames.feed(pes.data, |frame| {
+        scan.frames += 1;
+        scan.bytes += frame.len() as u64;
+    })
 }
 
 /// Whether the counters of `next` run on from those of `previous`.
@@ -475,6 +532,19 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_sound_may_lie_across_packets() {
+        let frame = [0xff, 0xf1, 0x4c, 0x80, 0x01, 0x5f, 0xfc, 1, 2, 3];
+        let stream = [frame, frame].concat();
+        let mut frames = SoundFrames::new(SoundCodec::Aac);
+        let mut found = Vec::new();
+        for part in stream.chunks(6) {
+            frames.feed(part, |frame| found.push(frame.to_vec())).unwrap();
+        }
+        assert_eq!(found, [[1, 2, 3], [1, 2, 3]]);
+        frames.finish().unwrap();
+    }
+
+    #[test]
     fn renumbered_counters_count_payloads_only() {
         let packet = |flags: u8| {
             let mut bytes = [0_u8; PACKET_BYTES];
@@ -496,7 +566,6 @@ mod tests {
                 packet[0] = 0x47;
             }
             let _ = scan(&bytes);
-            let _ = elementary(&bytes, Media::Video);
         }
 
         #[test]
