@@ -44,7 +44,9 @@ try {
   const before = await page.locator('video').evaluate((video) => video.videoHeight);
   const height = before === 360 ? 720 : 360;
   await page.locator('.vjs-quality-menu-wrapper').hover();
-  await page.locator('.vjs-quality-menu-wrapper .vjs-menu-item', { hasText: `${height}p` }).click({ force: true });
+  // Where the menu is drawn, once it is: a forced click would scroll the item under the page's header.
+  const choice = page.locator('.vjs-quality-menu-wrapper .vjs-menu-item', { hasText: `${height}p` });
+  await choice.click({ timeout: 10_000 });
   // What is buffered is played out first; a jump back to the start asks for the chosen quality at once.
   await page.locator('video').evaluate((video) => { video.currentTime = 0; return video.play(); });
   await media((video) => video.videoHeight, `the picture is ${height} lines high`).toBe(height);

@@ -52,7 +52,7 @@ def main(clip):
     history = aws("stepfunctions", "get-execution-history", "--execution-arn", run["executionArn"])["events"]
     types = [event["type"] for event in history]
     assert types[0] == "ExecutionStarted" and types[-1] == "ExecutionSucceeded", types
-    assert types.count("ParallelStateEntered") == 1 and "TaskSubmitted" in types, types
+    assert types.count("ParallelStateEntered") == 2 and "TaskSubmitted" in types, types
     assert history[1]["previousEventId"] == 0, history[1]
 
     # The row.
@@ -80,7 +80,7 @@ def main(clip):
     # The package.
     package = client("mediapackage-vod")
     asset = package.describe_asset(Id=video_id)
-    assert [endpoint["Status"] for endpoint in asset["EgressEndpoints"]] == ["PLAYABLE"], asset
+    assert [endpoint["Status"] for endpoint in asset["EgressEndpoints"]] == ["PLAYABLE"] * 3, asset
     group = package.describe_packaging_group(Id=asset["PackagingGroupId"])
     assert group["DomainName"].startswith("https://"), group
 
