@@ -9,7 +9,7 @@ use vodline_core::{AwsError, Request, Response, StoreError};
 
 use crate::{
     definition::{self, Definition, Header, JobTemplate},
-    job::{Refusal, decode, decode_settings},
+    job::{Refusal, check_tools, decode, decode_settings},
     record::Hop,
     service::MediaConvert,
     template,
@@ -179,7 +179,7 @@ impl MediaConvert {
             return Err(Refusal::new("/settings", "Should be an object").into());
         }
         let settings = self.with_presets(template::completed(settings))?;
-        decode_settings(&settings)?;
+        check_tools(&decode_settings(&settings)?, &self.tools.capabilities())?;
         Ok(())
     }
 

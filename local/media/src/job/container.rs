@@ -9,18 +9,28 @@ use super::neutral::{Disabled, Exactly, Excluded, Included, Nothing};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ContainerSettings {
     pub(crate) container: Container,
-    #[serde(rename = "m3u8Settings")]
-    _m3u8_settings: Option<M3u8Settings>,
-    #[serde(default)]
-    pub(crate) mp4_settings: Mp4Settings,
-    #[serde(rename = "movSettings")]
-    _mov_settings: Option<MovSettings>,
-    #[serde(rename = "m2tsSettings")]
-    _m2ts_settings: Option<M2tsSettings>,
-    #[serde(rename = "mpdSettings")]
-    _mpd_settings: Option<MpdSettings>,
-    #[serde(default)]
-    pub(crate) cmfc_settings: CmfcSettings,
+    m3u8_settings: Option<M3u8Settings>,
+    pub(crate) mp4_settings: Option<Mp4Settings>,
+    mov_settings: Option<MovSettings>,
+    m2ts_settings: Option<M2tsSettings>,
+    mpd_settings: Option<MpdSettings>,
+    pub(crate) cmfc_settings: Option<CmfcSettings>,
+}
+
+impl ContainerSettings {
+    /// The names of all settings that are there, with the container each belongs to.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&'static str, Container)> {
+        [
+            (self.m3u8_settings.is_some(), "m3u8Settings", Container::M3u8),
+            (self.mp4_settings.is_some(), "mp4Settings", Container::Mp4),
+            (self.mov_settings.is_some(), "movSettings", Container::Mov),
+            (self.m2ts_settings.is_some(), "m2tsSettings", Container::M2ts),
+            (self.mpd_settings.is_some(), "mpdSettings", Container::Mpd),
+            (self.cmfc_settings.is_some(), "cmfcSettings", Container::Cmfc),
+        ]
+        .into_iter()
+        .filter_map(|(present, name, container)| present.then_some((name, container)))
+    }
 }
 
 /// The containers the home has.

@@ -27,6 +27,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// A value of a setting that AWS has and the home does not.
+    pub(crate) fn unsupported_value(path: impl Into<String>, value: &str) -> Self {
+        Self::new(path, format!("{value} is not supported by the local home"))
+    }
+}
+
 impl From<Refusal> for AwsError {
     fn from(refusal: Refusal) -> Self {
         AwsError::bad_request("BadRequestException", format!("{}: {}", refusal.path, refusal.reason))
@@ -122,8 +129,8 @@ mod tests {
         let h264 = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";
         let unsupported = "is not supported by the local home";
         check("/esam", json!({}), "/esam", unsupported);
-        check("/inputs/0/crop", json!({}), "/inputs/0/crop", unsupported);
-        check("/inputs/0/inputClippings", json!([{}]), "/inputs/0/inputClippings", "no items");
+        check("/inputs/0/programNumber", json!(1), "/inputs/0/programNumber", unsupported);
+        check("/inputs/0/inputClippings", json!([{}]), "/inputs/0/inputClippings/0", "startTimecode or endTimecode");
         check("/inputs/0/filterStrength", json!(3), "/inputs/0/filterStrength", "supports only 0");
         check(&format!("{h264}/interlaceMode"), json!("TOP_FIELD"), &format!("{h264}/interlaceMode"), "[PROGRESSIVE]");
         check(
@@ -135,9 +142,9 @@ mod tests {
         check("/outputGroups/0/outputs/0/preset", json!("x"), "/outputGroups/0/outputs/0/preset", unsupported);
         check(
             "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec",
-            json!("H_265"),
+            json!("MPEG2"),
             "/outputGroups/0/outputs/0/videoDescription/codecSettings/codec",
-            "H_265 is not supported by the local home",
+            "MPEG2 is not supported by the local home",
         );
     }
 
@@ -182,9 +189,9 @@ mod tests {
         );
         check(
             &format!("{group}/outputs/0/nameModifier"),
-            json!("_$w$"),
+            json!("_$Number$"),
             "/outputGroups/0/outputs/0/nameModifier",
-            "format identifiers",
+            "$Number$ is not supported by the local home",
         );
         check("/inputs/0/fileInput", json!("https://x/y.mp4"), "/inputs/0/fileInput", "s3://bucket/key");
     }

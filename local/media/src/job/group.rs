@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    Container, Destination, Output, VideoCodec,
+    AudioCodec, Container, Destination, Output, VideoCodec,
     neutral::{Disabled, Exactly, Excluded, NoItems, Nothing},
 };
 
@@ -94,8 +94,37 @@ impl OutputGroupKind<'_> {
             Self::Dash(_) => &[Container::Mpd],
             Self::Cmaf(_) => &[Container::Cmfc],
             Self::File(_) if capture => &[Container::Raw],
-            Self::File(_) => &[Container::Mp4],
+            Self::File(_) => file_containers(output),
         }
+    }
+}
+
+/// The containers of a file that can hold an output's codecs. Source:
+/// <https://docs.aws.amazon.com/mediaconvert/latest/ug/reference-codecs-containers.html>, as far as ffmpeg's muxers go.
+fn file_containers(output: &Output) -> &'static [Container] {
+    use AudioCodec::{Aac, Ac3, Eac3, Mp2, Mp3, Opus, Vorbis, Wav};
+    use Container::{M2ts, Mov, Mp4, Raw, Webm};
+    let sounds = |allowed: &[AudioCodec]| {
+        output.audio_descriptions.iter().all(|audio| allowed.contains(&audio.codec_settings.codec))
+    };
+    let Some(video) = &output.video_description else {
+        let alone = output.audio_descriptions.len() <= 1;
+        return match (alone, sounds(&[Aac, Ac3, Eac3, Mp2, Mp3]), sounds(&[Opus, Vorbis])) {
+            (true, true, _) => &[Raw, Mp4, Mov, M2ts],
+            (false, true, _) => &[Mp4, Mov, M2ts],
+            (_, _, true) => &[Webm],
+            (true, false, false) if sounds(&[Wav]) => &[Raw, Mov],
+            (true, false, false) => &[Raw],
+            (false, false, false) => &[Mov],
+        };
+    };
+    match video.codec_settings.codec {
+        VideoCodec::H264 | VideoCodec::H265 if sounds(&[Aac, Ac3, Eac3, Mp2, Mp3]) => &[Mp4, Mov, M2ts],
+        VideoCodec::H264 | VideoCodec::H265 => &[Mov],
+        VideoCodec::Vp9 => &[Webm, Mp4],
+        VideoCodec::Av1 => &[Mp4, Webm],
+        VideoCodec::ProRes => &[Mov],
+        VideoCodec::FrameCapture => &[Raw],
     }
 }
 
@@ -111,6 +140,19 @@ pub(crate) struct OutputGroupSettings {
     pub(crate) cmaf_group_settings: Option<CmafGroup>,
 }
 
+impl OutputGroupSettings {
+    /// Which settings are there, of all kinds there are.
+    pub(crate) fn present(&self) -> [(bool, GroupType, &'static str); 4] {
+        let of = |present, kind: GroupType| (present, kind, kind.settings_name());
+        [
+            of(self.hls_group_settings.is_some(), GroupType::Hls),
+            of(self.file_group_settings.is_some(), GroupType::File),
+            of(self.dash_iso_group_settings.is_some(), GroupType::Dash),
+            of(self.cmaf_group_settings.is_some(), GroupType::Cmaf),
+        ]
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) enum GroupType {
     #[serde(rename = "HLS_GROUP_SETTINGS")]
@@ -121,6 +163,18 @@ pub(crate) enum GroupType {
     Dash,
     #[serde(rename = "CMAF_GROUP_SETTINGS")]
     Cmaf,
+}
+
+impl GroupType {
+    /// The property that holds its settings.
+    pub(crate) fn settings_name(self) -> &'static str {
+        match self {
+            Self::Hls => "hlsGroupSettings",
+            Self::File => "fileGroupSettings",
+            Self::Dash => "dashIsoGroupSettings",
+            Self::Cmaf => "cmafGroupSettings",
+        }
+    }
 }
 
 /// `hlsGroupSettings`.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::Identifiers;
+
 /// One object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectLocation {
@@ -30,6 +32,14 @@ impl ObjectLocation {
             Some((stem, _)) if !stem.is_empty() => stem,
             _ => name,
         }
+    }
+}
+
+impl ObjectLocation {
+    /// What follows the last dot of the key's last part; empty when there is none.
+    pub(crate) fn extension(&self) -> &str {
+        let name = self.key.rsplit('/').next().unwrap_or_default();
+        name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, extension)| extension)
     }
 }
 
@@ -69,6 +79,20 @@ impl Destination {
     /// "the service will use the filename of the input file".
     pub(crate) fn base_name<'a>(&'a self, input: &'a ObjectLocation) -> &'a str {
         if self.name.is_empty() { input.base_name() } else { &self.name }
+    }
+
+    /// What follows the last slash; perhaps nothing.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// With its identifiers replaced.
+    pub(crate) fn resolved(&self, identifiers: &Identifiers<'_>) -> Self {
+        Self {
+            bucket: self.bucket.clone(),
+            folder: identifiers.resolve(&self.folder),
+            name: identifiers.resolve(&self.name),
+        }
     }
 
     /// The key of one file of the group.

@@ -6,19 +6,34 @@
 //! `settings`.
 
 mod audio;
+mod caption;
+mod codec;
 mod container;
 mod decode;
 mod group;
+mod identifiers;
 mod input;
 mod language;
 mod location;
 mod neutral;
 mod output;
+mod requirements;
+mod timecode;
 mod validate;
 mod video;
 
 pub(crate) use audio::{
-    AacCodingMode, AudioDescription, AudioNormalization, NormalizationAlgorithm, NormalizationControl,
+    AacCodingMode, Ac3CodingMode, AudioCodec, AudioDescription, AudioNormalization, CodecSettings as AudioCodecSettings,
+    Eac3CodingMode, LfeControl, NormalizationAlgorithm, NormalizationControl, RateMode, Remix, VbrQuality, WavFormat,
+};
+pub(crate) use caption::{
+    CaptionDescription, CaptionDestinationType, CaptionFile, CaptionSelector, CaptionSourceType,
+};
+pub(crate) use codec::{
+    AdaptiveQuantization, Av1, Av1BitDepth, ChromaSampling, CodecSettings, Coding, Common, Conversion, DynamicSubGop,
+    EntropyCoding, FilmGrain, FrameCapture, FramerateControl, GopSize, GopUnits, H264, H264Profile, H265, H265Packaging,
+    H265Profile, ParControl, ProRes, ProResProfile, RateControl, SampleAdaptiveOffset, SceneChange, TreeBlockSize,
+    TuningLevel, VideoCodec, Vp9, Vp9TuningLevel,
 };
 pub(crate) use container::{AudioTrackType, Container, ContainerSettings, DescriptiveVideo, MoovPlacement};
 pub(crate) use decode::{Refusal, decode, decode_settings};
@@ -26,16 +41,20 @@ pub(crate) use group::{
     BandwidthType, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup, DurationFormat, HlsGroup,
     HlsOutputSelection, OutputGroup, OutputGroupKind, SegmentControl, StreamInfResolution, TargetDurationMode,
 };
-pub(crate) use input::{Input, Rotate};
+pub(crate) use identifiers::{Identifiers, OutputFacts};
+pub(crate) use input::{AudioSelector, DurationCorrection, Input, Rotate, SelectorType, TimecodeSource};
 pub(crate) use language::LanguageCode;
 pub(crate) use location::{Destination, ObjectLocation};
 pub(crate) use neutral::Toggle;
 pub(crate) use output::{Output, Rendition};
+pub(crate) use requirements::check_tools;
+pub(crate) use timecode::Timecode;
 pub(crate) use video::{
-    AdaptiveQuantization, CodecProfile, DynamicSubGop, EntropyCoding, FrameCapture, FramerateControl, GopUnits, H264,
-    InsertableImage, ParControl, RateControl, ScalingBehavior, SceneChange, TuningLevel, VideoCodec, VideoDescription,
+    ColorCorrector, ColorSpaceConversion, DeinterlaceAlgorithm, DeinterlaceControl, Deinterlacer, ImageInserter,
+    InsertableImage, Rectangle, ScalingBehavior, ToneMapper, VideoDescription,
 };
 
+use crate::source::Ratio;
 use serde::Deserialize;
 
 /// CreateJob's `settings`.
@@ -43,14 +62,24 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JobSettings {
-    /// Exactly one; AWS takes up to 150 and joins them.
+    /// Joined in this order.
     pub(crate) inputs: Vec<Input>,
     /// What to make.
     pub(crate) output_groups: Vec<OutputGroup>,
-    /// Only zero-based timecodes.
-    #[expect(dead_code, reason = "only its neutral value decodes")]
-    timecode_config: Option<neutral::TimecodeConfig>,
+    /// What the timecodes of outputs count from.
+    #[serde(default)]
+    pub(crate) timecode_config: TimecodeConfig,
     /// No ad avails.
     #[expect(dead_code, reason = "only its neutral value decodes")]
     ad_avail_offset: Option<neutral::Exactly<0>>,
+}
+
+/// `timecodeConfig`: matters to what is placed by timecode, which is images. Nothing writes timecodes.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TimecodeConfig {
+    #[serde(default)]
+    pub(crate) source: TimecodeSource,
+    /// With `SPECIFIEDSTART`.
+    pub(crate) start: Option<Timecode>,
 }

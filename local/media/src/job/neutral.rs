@@ -82,19 +82,3 @@ pub(crate) enum Excluded {
 pub(crate) enum Included {
     Include,
 }
-
-/// `ZEROBASED`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum ZeroBased {
-    #[serde(rename = "ZEROBASED")]
-    ZeroBased,
-}
-
-/// `timecodeConfig`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct TimecodeConfig {
-    #[serde(rename = "source")]
-    _source: Option<ZeroBased>,
-}

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    AudioDescription, AudioTrackType, ContainerSettings, DescriptiveVideo, OutputGroupKind, VideoDescription,
-    neutral::{Excluded, NoItems},
+    AudioCodec, AudioDescription, AudioTrackType, CaptionDescription, ContainerSettings, DescriptiveVideo, OutputGroupKind,
+    VideoDescription, neutral::Excluded,
 };
 
 /// The group that alternative sounds are in unless they say otherwise.
@@ -29,8 +29,9 @@ pub(crate) struct Output {
     pub(crate) output_settings: OutputSettings,
     /// The file's extension, without the dot, for file groups.
     pub(crate) extension: Option<String>,
-    #[serde(rename = "captionDescriptions")]
-    _caption_descriptions: Option<NoItems>,
+    /// Captions beside the media: an output holds either them or media.
+    #[serde(default)]
+    pub(crate) caption_descriptions: Vec<CaptionDescription>,
 }
 
 impl Output {
@@ -38,7 +39,7 @@ impl Output {
     pub(crate) fn rendition(&self, kind: OutputGroupKind<'_>) -> Rendition<'_> {
         let (group, sets, track_type, descriptive) = match kind {
             OutputGroupKind::Cmaf(_) => {
-                let cmfc = &self.container_settings.cmfc_settings;
+                let Some(cmfc) = &self.container_settings.cmfc_settings else { return Rendition::default() };
                 (
                     &cmfc.audio_group_id,
                     &cmfc.audio_rendition_sets,
@@ -47,7 +48,7 @@ impl Output {
                 )
             }
             _ => {
-                let hls = &self.output_settings.hls_settings;
+                let Some(hls) = &self.output_settings.hls_settings else { return Rendition::default() };
                 (
                     &hls.audio_group_id,
                     &hls.audio_rendition_sets,
@@ -68,13 +69,45 @@ impl Output {
 
     /// Whether it is, in an HLS group, sound in no container.
     pub(crate) fn is_packed_audio(&self) -> bool {
-        self.is_audio_only() && self.output_settings.hls_settings.audio_only_container == AudioOnlyContainer::Automatic
+        let container = self.output_settings.hls_settings.as_ref().map(|hls| hls.audio_only_container);
+        self.is_audio_only() && container.unwrap_or_default() == AudioOnlyContainer::Automatic
+    }
+
+    /// What is added to the names of segments.
+    pub(crate) fn segment_modifier(&self) -> &str {
+        self.output_settings.hls_settings.as_ref().map_or("", |hls| &hls.segment_modifier)
+    }
+
+    /// How its sound is packed, if it is.
+    pub(crate) fn packed_audio(&self) -> Packed {
+        let packed = |muxer, extension, content_type| Packed { muxer, extension, content_type };
+        match self.audio_descriptions.first().map(|audio| audio.codec_settings.codec) {
+            Some(AudioCodec::Ac3) => packed("ac3", ".ac3", "audio/ac3"),
+            Some(AudioCodec::Eac3) => packed("eac3", ".ec3", "audio/eac3"),
+            Some(AudioCodec::Mp3) => packed("mp3", ".mp3", "audio/mpeg"),
+            _ => packed("adts", ".aac", "audio/aac"),
+        }
+    }
+
+    /// Whether it goes with pictures that are in another output.
+    pub(crate) fn is_beside_pictures(&self) -> bool {
+        self.is_audio_only() || !self.caption_descriptions.is_empty()
     }
 
     /// Whether it is sound alone.
     pub(crate) fn is_audio_only(&self) -> bool {
         self.video_description.is_none() && !self.audio_descriptions.is_empty()
     }
+}
+
+/// Sound in no container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packed {
+    /// ffmpeg's.
+    pub(crate) muxer: &'static str,
+    /// With the dot.
+    pub(crate) extension: &'static str,
+    pub(crate) content_type: &'static str,
 }
 
 /// An output's place in a master playlist.
@@ -90,12 +123,17 @@ pub(crate) struct Rendition<'a> {
     pub(crate) descriptive: bool,
 }
 
+impl Default for Rendition<'_> {
+    fn default() -> Self {
+        Self { audio_group: AUDIO_GROUP, audio_sets: None, track_type: None, descriptive: false }
+    }
+}
+
 /// `outputSettings`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct OutputSettings {
-    #[serde(default)]
-    pub(crate) hls_settings: HlsOutput,
+    pub(crate) hls_settings: Option<HlsOutput>,
 }
 
 /// `hlsSettings`.

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    ObjectLocation,
-    neutral::{Auto, Default_, Disabled, Enabled, Exactly, Included, Nothing, Toggle},
+    CodecSettings, ObjectLocation, Timecode,
+    neutral::{Auto, Disabled, Enabled, Nothing, Toggle},
 };
 
 /// `videoDescription`.
@@ -19,8 +19,12 @@ pub(crate) struct VideoDescription {
     #[serde(default)]
     pub(crate) scaling_behavior: ScalingBehavior,
     /// 0 to 100; 50 is the scaler's own sharpness.
-    #[serde(rename = "sharpness")]
-    _sharpness: Option<Exactly<50>>,
+    #[serde(default = "middle")]
+    pub(crate) sharpness: u8,
+    /// The part of the source that is wanted.
+    pub(crate) crop: Option<Rectangle>,
+    /// The part of the output that the picture fills; the rest is black.
+    pub(crate) position: Option<Rectangle>,
     /// The codec.
     pub(crate) codec_settings: CodecSettings,
     /// Watermarks.
@@ -47,10 +51,7 @@ pub(crate) struct VideoDescription {
 impl VideoDescription {
     /// The watermarks, lowest layer first.
     pub(crate) fn images(&self) -> Vec<&InsertableImage> {
-        let mut images: Vec<_> =
-            self.video_preprocessors.image_inserter.iter().flat_map(|inserter| &inserter.insertable_images).collect();
-        images.sort_by_key(|image| image.layer);
-        images
+        self.video_preprocessors.image_inserter.iter().flat_map(ImageInserter::images).collect()
     }
 }
 
@@ -79,292 +80,20 @@ pub(crate) enum ScalingBehavior {
     Fill,
 }
 
-/// `codecSettings` of a video.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CodecSettings {
-    /// Which of the settings counts.
-    pub(crate) codec: VideoCodec,
-    /// With [`VideoCodec::H264`].
-    pub(crate) h264_settings: Option<H264>,
-    /// With [`VideoCodec::FrameCapture`].
-    pub(crate) frame_capture_settings: Option<FrameCapture>,
-}
-
-/// The codecs the home has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) enum VideoCodec {
-    #[serde(rename = "H_264")]
-    H264,
-    #[serde(rename = "FRAME_CAPTURE")]
-    FrameCapture,
-}
-
-/// Still pictures: the first frame, then one every `denominator / numerator` seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct FrameCapture {
-    #[serde(default = "one")]
-    pub(crate) framerate_numerator: u32,
-    #[serde(default = "one")]
-    pub(crate) framerate_denominator: u32,
-    /// At most this many files.
-    #[serde(default = "max_captures")]
-    pub(crate) max_captures: u32,
-    /// 1 to 100.
-    #[serde(default = "jpeg_quality")]
-    pub(crate) quality: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-/// Source: <https://docs.aws.amazon.com/mediaconvert/latest/apireference/jobs.html> (`maxCaptures`, at most 10,000,000).
-fn max_captures() -> u32 {
-    10_000_000
-}
-
-fn jpeg_quality() -> u32 {
-    80
-}
-
-/// `h264Settings`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct H264 {
-    #[serde(default)]
-    pub(crate) rate_control_mode: RateControl,
-    pub(crate) qvbr_settings: Option<Qvbr>,
-    /// Bits per second; with QVBR and VBR.
-    pub(crate) max_bitrate: Option<u32>,
-    /// Bits per second; with VBR and CBR.
-    pub(crate) bitrate: Option<u32>,
-    /// Bits; two and a half seconds of the maximum when absent.
-    pub(crate) hrd_buffer_size: Option<u32>,
-    #[serde(default)]
-    pub(crate) quality_tuning_level: TuningLevel,
-    #[serde(default)]
-    pub(crate) codec_profile: CodecProfile,
-    #[serde(default)]
-    pub(crate) codec_level: CodecLevel,
-    #[serde(default)]
-    pub(crate) entropy_encoding: EntropyCoding,
-    /// In [`GopUnits`]; `AUTO` chooses it.
-    pub(crate) gop_size: Option<f64>,
-    #[serde(default)]
-    pub(crate) gop_size_units: GopUnits,
-    /// Every GOP is closed here, which satisfies any cadence but zero (always open).
-    pub(crate) gop_closed_cadence: Option<u32>,
-    #[serde(rename = "numberBFramesBetweenReferenceFrames")]
-    pub(crate) b_frames: Option<u8>,
-    pub(crate) number_reference_frames: Option<u8>,
-    pub(crate) gop_b_reference: Option<Toggle>,
-    pub(crate) dynamic_sub_gop: Option<DynamicSubGop>,
-    #[serde(default)]
-    pub(crate) scene_change_detect: SceneChange,
-    #[serde(default)]
-    pub(crate) adaptive_quantization: AdaptiveQuantization,
-    pub(crate) slices: Option<u8>,
-    #[serde(default)]
-    pub(crate) framerate_control: FramerateControl,
-    pub(crate) framerate_numerator: Option<u32>,
-    pub(crate) framerate_denominator: Option<u32>,
-    #[serde(default)]
-    pub(crate) par_control: ParControl,
-    pub(crate) par_numerator: Option<u32>,
-    pub(crate) par_denominator: Option<u32>,
-    #[serde(rename = "framerateConversionAlgorithm")]
-    _framerate_conversion: Option<DuplicateDrop>,
-    #[serde(rename = "interlaceMode")]
-    _interlace_mode: Option<Progressive>,
-    #[serde(rename = "syntax")]
-    _syntax: Option<Default_>,
-    #[serde(rename = "softness")]
-    _softness: Option<Exactly<0>>,
-    #[serde(rename = "minIInterval")]
-    _min_i_interval: Option<Exactly<0>>,
-    #[serde(rename = "repeatPps")]
-    _repeat_pps: Option<Disabled>,
-    #[serde(rename = "telecine")]
-    _telecine: Option<Nothing>,
-    #[serde(rename = "slowPal")]
-    _slow_pal: Option<Disabled>,
-    #[serde(rename = "fieldEncoding")]
-    _field_encoding: Option<FieldEncoding>,
-    #[serde(rename = "unregisteredSeiTimecode")]
-    _unregistered_sei_timecode: Option<Disabled>,
-    // x264 decides these three together, by its own adaptive quantisation; AWS's defaults ask for nothing else.
-    #[serde(rename = "flickerAdaptiveQuantization")]
-    _flicker_adaptive_quantization: Option<Toggle>,
-    #[serde(rename = "spatialAdaptiveQuantization")]
-    _spatial_adaptive_quantization: Option<Enabled>,
-    #[serde(rename = "temporalAdaptiveQuantization")]
-    _temporal_adaptive_quantization: Option<Enabled>,
-    #[serde(rename = "endOfStreamMarkers")]
-    _end_of_stream_markers: Option<Included>,
-    #[serde(rename = "saliencyAwareEncoding")]
-    _saliency_aware_encoding: Option<Disabled>,
-    #[serde(rename = "writeMp4PackagingType")]
-    _write_mp4_packaging_type: Option<Avc1>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Avc1 {
-    #[serde(rename = "AVC1")]
-    Avc1,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum DuplicateDrop {
-    DuplicateDrop,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Progressive {
-    Progressive,
-}
-
-/// Matters to interlaced outputs only, which the home does not make.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum FieldEncoding {
-    Paff,
-    ForceField,
-}
-
-/// How bits are spent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum RateControl {
-    #[default]
-    Vbr,
-    Cbr,
-    Qvbr,
-}
-
-/// `qvbrSettings`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Qvbr {
-    /// 1 to 10.
-    pub(crate) qvbr_quality_level: Option<u8>,
-    /// 0 to 0.99, added to the level.
-    pub(crate) qvbr_quality_level_fine_tune: Option<f64>,
-}
-
-/// Speed against quality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum TuningLevel {
-    SinglePass,
-    #[default]
-    SinglePassHq,
-    MultiPassHq,
-}
-
-/// H.264 profiles that play everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum CodecProfile {
-    Baseline,
-    #[default]
-    Main,
-    High,
-}
-
-/// `LEVEL_3_1` and so on; `AUTO` lets the encoder say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct CodecLevel(pub(crate) Option<String>);
-
-impl<'de> Deserialize<'de> for CodecLevel {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const LEVELS: [&str; 16] =
-            ["1", "1_1", "1_2", "1_3", "2", "2_1", "2_2", "3", "3_1", "3_2", "4", "4_1", "4_2", "5", "5_1", "5_2"];
-        let name = String::deserialize(deserializer)?;
-        if name == "AUTO" {
-            return Ok(Self(None));
-        }
-        match name.strip_prefix("LEVEL_") {
-            Some(level) if LEVELS.contains(&level) => Ok(Self(Some(level.replace('_', ".")))),
-            _ => Err(serde::de::Error::custom(
-                "Should be equal to one of the allowed values: AUTO, LEVEL_1 to LEVEL_5_2",
-            )),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum EntropyCoding {
-    #[default]
-    Cabac,
-    Cavlc,
-}
-
-/// What `gopSize` counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum GopUnits {
-    Frames,
-    Seconds,
-    #[default]
-    Auto,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum DynamicSubGop {
-    Adaptive,
-    Static,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum SceneChange {
-    #[default]
-    Enabled,
-    Disabled,
-    TransitionDetection,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum AdaptiveQuantization {
-    #[default]
-    Auto,
-    Off,
-    Low,
-    Medium,
-    High,
-    Higher,
-    Max,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum FramerateControl {
-    #[default]
-    InitializeFromSource,
-    Specified,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum ParControl {
-    #[default]
-    InitializeFromSource,
-    Specified,
-}
-
 /// `videoPreprocessors`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VideoPreprocessors {
     pub(crate) image_inserter: Option<ImageInserter>,
+    pub(crate) color_corrector: Option<ColorCorrector>,
+    pub(crate) deinterlacer: Option<Deinterlacer>,
+}
+
+impl VideoPreprocessors {
+    /// Whether there is anything to do.
+    pub(crate) fn any(&self) -> bool {
+        self.image_inserter.is_some() || self.color_corrector.is_some() || self.deinterlacer.is_some()
+    }
 }
 
 /// `imageInserter`.
@@ -374,8 +103,115 @@ pub(crate) struct ImageInserter {
     pub(crate) insertable_images: Vec<InsertableImage>,
 }
 
-/// A picture laid over the whole length of an output.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+impl ImageInserter {
+    /// The images, lowest layer first.
+    pub(crate) fn images(&self) -> Vec<&InsertableImage> {
+        let mut images: Vec<_> = self.insertable_images.iter().collect();
+        images.sort_by_key(|image| image.layer);
+        images
+    }
+}
+
+fn middle() -> u8 {
+    50
+}
+
+/// A part of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Rectangle {
+    /// Pixels, even.
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Pixels from the left, even.
+    #[serde(default)]
+    pub(crate) x: u32,
+    /// Pixels from the top.
+    #[serde(default)]
+    pub(crate) y: u32,
+}
+
+/// `colorCorrector`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ColorCorrector {
+    /// 1 to 100; 50 leaves it.
+    #[serde(default = "middle")]
+    pub(crate) brightness: u8,
+    #[serde(default = "middle")]
+    pub(crate) contrast: u8,
+    #[serde(default = "middle")]
+    pub(crate) saturation: u8,
+    /// Degrees, -180 to 180.
+    #[serde(default)]
+    pub(crate) hue: i16,
+    #[serde(default)]
+    pub(crate) color_space_conversion: ColorSpaceConversion,
+    #[serde(default)]
+    pub(crate) hdr_to_sdr_tone_mapper: ToneMapper,
+    #[serde(rename = "sampleRangeConversion")]
+    _sample_range_conversion: Option<Nothing>,
+}
+
+/// The colour space an output is brought into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum ColorSpaceConversion {
+    #[default]
+    #[serde(rename = "NONE")]
+    None,
+    /// Standard dynamic range, ITU-R BT.709.
+    #[serde(rename = "FORCE_709")]
+    Rec709,
+}
+
+/// How much light becomes little.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum ToneMapper {
+    #[default]
+    PreserveDetails,
+    Vibrant,
+}
+
+/// `deinterlacer`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Deinterlacer {
+    #[serde(default)]
+    pub(crate) algorithm: DeinterlaceAlgorithm,
+    #[serde(default)]
+    pub(crate) control: DeinterlaceControl,
+    #[serde(default)]
+    pub(crate) mode: DeinterlaceMode,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum DeinterlaceAlgorithm {
+    #[default]
+    Interpolate,
+    Blend,
+    LinearInterpolation,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum DeinterlaceControl {
+    /// What is marked as interlaced.
+    #[default]
+    Normal,
+    ForceAllFrames,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum DeinterlaceMode {
+    #[default]
+    Deinterlace,
+}
+
+/// A picture laid over an input or an output.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct InsertableImage {
     /// A PNG.
@@ -396,6 +232,16 @@ pub(crate) struct InsertableImage {
     /// Higher lies on top.
     #[serde(default)]
     pub(crate) layer: u8,
+    /// When it appears; at the beginning when absent.
+    pub(crate) start_time: Option<Timecode>,
+    /// Milliseconds, fading in included and fading out not; to the end when absent or zero.
+    pub(crate) duration: Option<u32>,
+    /// Milliseconds.
+    #[serde(default)]
+    pub(crate) fade_in: u32,
+    /// Milliseconds.
+    #[serde(default)]
+    pub(crate) fade_out: u32,
 }
 
 fn half() -> u8 {

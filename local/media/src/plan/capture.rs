@@ -2,57 +2,70 @@
 //! A still is therefore the last key frame shown at or before its time.
 
 use crate::{
-    job::{FrameCapture, JobSettings, VideoDescription},
-    source::{Ratio, SourceFacts},
+    job::{FrameCapture, ScalingBehavior, VideoDescription},
+    source::Ratio,
 };
 
 use super::{
     PlannedOutput, PlannedVideo,
     graph::{Graph, NodeId, Source},
+    parts::{Part, turn_filters},
     picture::Picture,
-    preamble, source_input, strings, turn, turn_filters, turned,
+    preamble, source_input, strings,
 };
 
 /// Gathers the frame capture outputs.
 #[derive(Debug)]
 pub(super) struct Capture<'a> {
-    settings: &'a JobSettings,
-    facts: &'a SourceFacts,
+    parts: &'a [Part<'a>],
     graph: Graph,
     outputs: Vec<(NodeId, Vec<String>)>,
 }
 
 impl<'a> Capture<'a> {
-    pub(super) fn new(settings: &'a JobSettings, facts: &'a SourceFacts) -> Self {
-        Self { settings, facts, graph: Graph::default(), outputs: Vec::new() }
+    pub(super) fn new(parts: &'a [Part<'a>]) -> Self {
+        Self { parts, graph: Graph::default(), outputs: Vec::new() }
     }
 
     /// Adds an output.
     pub(super) fn add(&mut self, index: usize, directory: &str, video: &VideoDescription) -> Option<PlannedOutput> {
         let capture = video.codec_settings.frame_capture_settings?;
-        let (track, facts) = self.facts.video()?;
-        let degrees = turn(self.settings, facts);
-        let raster = turned(facts, degrees);
-        // Image files have square pixels.
-        let picture = Picture::fit(raster, video.width, video.height, video.scaling_behavior, Some(Ratio::ONE));
-        // The last key frame is held so that the stills go on to the end of the source.
-        let mut filters = vec!["tpad=stop=-1:stop_mode=clone".to_owned()];
         let (numerator, denominator) = (capture.framerate_numerator, capture.framerate_denominator);
-        filters.push(format!("fps={numerator}/{denominator}:start_time=0:round=up"));
-        filters.extend(turn_filters(degrees).iter().map(|filter| (*filter).to_owned()));
-        let (width, height) = picture.scaled;
-        filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=full"));
-        filters.push("format=yuvj420p".to_owned());
-        filters.extend(picture.frame_filters());
-        let node = self.graph.add(vec![Source::Stream { input: 0, stream: track.stream }], filters);
-        let captures = count(&capture, self.facts.duration_seconds);
+        let rate = format!("fps={numerator}/{denominator}:start_time=0:round=up");
+        // The last key frame is held so that the stills go on to the end of the source.
+        let hold = "tpad=stop=-1:stop_mode=clone";
+        let mut sources = Vec::new();
+        let mut shape = None;
+        for (number, part) in self.parts.iter().enumerate() {
+            let (track, _) = part.video()?;
+            let (picture, mut then) = picture(part, video, shape)?;
+            shape.get_or_insert(picture);
+            let mut filters = vec![hold.to_owned()];
+            if self.parts.len() > 1 {
+                filters.push(format!("trim=duration={:.6}", part.seconds));
+            } else {
+                filters.push(rate.clone());
+            }
+            filters.append(&mut then);
+            sources.push(self.graph.add(vec![Source::Stream { input: number, stream: track.stream }], filters));
+        }
+        let node = match sources.as_slice() {
+            [only] => *only,
+            several => {
+                let inputs = several.iter().map(|node| Source::Node(*node)).collect();
+                let join = format!("concat=n={}:v=1:a=0", several.len());
+                self.graph.add(inputs, vec![join, hold.to_owned(), rate])
+            }
+        };
+        let seconds = self.parts.iter().map(|part| part.seconds).sum();
+        let captures = count(&capture, seconds);
         let mut arguments = strings(["-c:v", "mjpeg", "-q:v"]);
         arguments.push(jpeg_scale(capture.quality));
         arguments.extend(["-frames:v".to_owned(), captures.to_string()]);
         arguments.extend(strings(["-map_metadata", "-1", "-f", "image2", "-start_number", "0"]));
         arguments.push(format!("{directory}/%07d.jpg"));
         self.outputs.push((node, arguments));
-        let (width, height) = picture.framed;
+        let (width, height) = shape?.framed;
         Some(PlannedOutput {
             index,
             directory: directory.to_owned(),
@@ -60,10 +73,12 @@ impl<'a> Capture<'a> {
                 width,
                 height,
                 frame_rate: Ratio { numerator, denominator },
+                bitrate: None,
                 max_bitrate: None,
             }),
-            audio: None,
+            audios: Vec::new(),
             captures: Some(captures),
+            file: None,
         })
     }
 
@@ -73,8 +88,10 @@ impl<'a> Capture<'a> {
             return None;
         }
         let mut arguments = preamble();
-        arguments.extend(strings(["-skip_frame", "nokey"]));
-        arguments.extend(source_input());
+        for part in self.parts {
+            arguments.extend(strings(["-skip_frame", "nokey"]));
+            arguments.extend(source_input(part));
+        }
         let (nodes, outputs): (Vec<_>, Vec<_>) = self.outputs.into_iter().unzip();
         let (graph, labels) = self.graph.finish(&nodes);
         arguments.extend(["-filter_complex".to_owned(), graph]);
@@ -84,6 +101,34 @@ impl<'a> Capture<'a> {
         }
         Some(arguments)
     }
+}
+
+/// The still's geometry, and the filters that bring a part's picture into it. The first part's shape is everyone's.
+fn picture(part: &Part<'_>, video: &VideoDescription, shape: Option<Picture>) -> Option<(Picture, Vec<String>)> {
+    let mut filters = turn_filters(part.turn());
+    let mut source = part.turned()?;
+    if let Some(crop) = part.input.crop.or(video.crop) {
+        filters.push(format!("crop={}:{}:{}:{}", crop.width, crop.height, crop.x, crop.y));
+        (source.width, source.height) = (crop.width.min(source.width), crop.height.min(source.height));
+    }
+    // Image files have square pixels.
+    let square = Some(Ratio::ONE);
+    let position = part.input.position.or(video.position);
+    let picture = match (shape, position, video.width, video.height) {
+        (Some(shape), ..) => {
+            let (width, height) = shape.framed;
+            Picture::fit(source, Some(width), Some(height), ScalingBehavior::Default, square)
+        }
+        (None, Some(position), Some(width), Some(height)) => {
+            Picture::fit_at(source, (width, height), position, video.scaling_behavior, square)
+        }
+        _ => Picture::fit(source, video.width, video.height, video.scaling_behavior, square),
+    };
+    let (width, height) = picture.scaled;
+    filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=full"));
+    filters.push("format=yuvj420p".to_owned());
+    filters.extend(picture.frame_filters());
+    Some((picture, filters))
 }
 
 /// The first frame, then one for every full interval before the end.

@@ -11,7 +11,8 @@ pub(super) struct Graph {
 struct Node {
     inputs: Vec<Source>,
     filters: Vec<String>,
-    taken: usize,
+    /// How often each of its outputs is taken.
+    taken: Vec<usize>,
 }
 
 /// Where a node's frames come from.
@@ -23,9 +24,12 @@ pub(super) enum Source {
     Node(NodeId),
 }
 
-/// A node of a graph.
+/// An output of a node of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NodeId(usize);
+pub(super) struct NodeId {
+    node: usize,
+    output: usize,
+}
 
 /// The label under which an output of the graph can be mapped, brackets included.
 pub(super) type Label = String;
@@ -33,8 +37,15 @@ pub(super) type Label = String;
 impl Graph {
     /// Adds a chain of filters. There must be at least one filter.
     pub(super) fn add(&mut self, inputs: Vec<Source>, filters: Vec<String>) -> NodeId {
-        self.nodes.push(Node { inputs, filters, taken: 0 });
-        NodeId(self.nodes.len() - 1)
+        self.nodes.push(Node { inputs, filters, taken: vec![0] });
+        NodeId { node: self.nodes.len() - 1, output: 0 }
+    }
+
+    /// Adds a filter with several outputs, each of which must be taken once and no more.
+    pub(super) fn add_many(&mut self, inputs: Vec<Source>, filter: String, outputs: usize) -> Vec<NodeId> {
+        self.nodes.push(Node { inputs, filters: vec![filter], taken: vec![0; outputs] });
+        let node = self.nodes.len() - 1;
+        (0..outputs).map(|output| NodeId { node, output }).collect()
     }
 
     /// The graph's text, and for each of `outputs` the label it carries there.
@@ -59,18 +70,25 @@ impl Graph {
             .zip(&wires)
             .enumerate()
             .map(|(index, (node, inputs))| {
-                let split = if node.taken > 1 { format!(",split={}", node.taken) } else { String::new() };
-                let outputs: String = (0..node.taken).map(|number| format!("[n{index}_{number}]")).collect();
+                let split = match node.taken.as_slice() {
+                    [taken] if *taken > 1 => format!(",split={taken}"),
+                    _ => String::new(),
+                };
+                let outputs: String = match node.taken.as_slice() {
+                    [taken] => (0..*taken).map(|number| format!("[n{index}_{number}]")).collect(),
+                    many => (0..many.len()).map(|output| format!("[n{index}o{output}]")).collect(),
+                };
                 format!("{inputs}{}{split}{outputs}", node.filters.join(","))
             })
             .collect();
         (chains.join(";"), labels)
     }
 
-    fn take(&mut self, NodeId(index): NodeId) -> Label {
-        let number = self.nodes[index].taken;
-        self.nodes[index].taken += 1;
-        format!("[n{index}_{number}]")
+    fn take(&mut self, NodeId { node, output }: NodeId) -> Label {
+        let taken = &mut self.nodes[node].taken;
+        let number = taken[output];
+        taken[output] += 1;
+        if taken.len() == 1 { format!("[n{node}_{number}]") } else { format!("[n{node}o{output}]") }
     }
 }
 
@@ -87,5 +105,16 @@ mod tests {
         let (text, labels) = graph.finish(&[large, small]);
         assert_eq!(text, "[0:1]fps=30,scale=8:8,split=2[n0_0][n0_1];[n0_0]scale=4:4[n1_0]");
         assert_eq!(labels, ["[n0_1]", "[n1_0]"]);
+    }
+
+    #[test]
+    fn a_node_may_have_several_outputs() {
+        let mut graph = Graph::default();
+        let source = |stream| Source::Stream { input: 0, stream };
+        let joined = graph.add_many(vec![source(0), source(1)], "concat=n=1:v=1:a=1".into(), 2);
+        let picture = graph.add(vec![Source::Node(joined[0])], vec!["fps=30".into()]);
+        let (text, labels) = graph.finish(&[picture, joined[1]]);
+        assert_eq!(text, "[0:0][0:1]concat=n=1:v=1:a=1[n0o0][n0o1];[n0o0]fps=30[n1_0]");
+        assert_eq!(labels, ["[n1_0]", "[n0o1]"]);
     }
 }

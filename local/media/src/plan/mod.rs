@@ -11,21 +11,31 @@
 
 mod audio;
 mod capture;
+mod encoder;
 mod graph;
+mod overlay;
+mod parts;
 mod picture;
 mod transcode;
 mod video;
 
 use crate::{
-    job::{JobSettings, ObjectLocation, Rotate},
-    source::{Ratio, SourceFacts, VideoFacts},
+    job::{AudioCodec, JobSettings, ObjectLocation},
+    source::{Ratio, SourceFacts},
 };
+
+use parts::Part;
 
 pub(crate) use picture::Raster;
 pub(crate) use transcode::{BLACK_FILE, SEPARATE_STREAMS_OFFSET_SECONDS};
 
-/// The source's name in the scratch directory.
+/// The first source's name in the scratch directory.
 pub(crate) const SOURCE_FILE: &str = "source";
+
+/// The name in the scratch directory of the input with this number.
+pub(crate) fn source_file(number: usize) -> String {
+    if number == 0 { SOURCE_FILE.to_owned() } else { format!("{SOURCE_FILE}{number}") }
+}
 
 /// The name in the scratch directory of the image with this number.
 pub(crate) fn image_file(number: usize) -> String {
@@ -41,6 +51,8 @@ pub(crate) struct Plan {
     pub(crate) capture: Option<Vec<String>>,
     /// Images to put beside the source, named by [`image_file`].
     pub(crate) images: Vec<ObjectLocation>,
+    /// Whether it is one input from beginning to end.
+    pub(crate) whole: bool,
     /// Seconds of output to expect; progress is measured against it.
     pub(crate) duration_seconds: f64,
     /// The outputs, group by group as in the settings.
@@ -63,10 +75,22 @@ pub(crate) struct PlannedOutput {
     pub(crate) directory: String,
     /// Its picture.
     pub(crate) video: Option<PlannedVideo>,
-    /// Its sound.
-    pub(crate) audio: Option<PlannedAudio>,
+    /// Its sounds; at most one in a streaming group.
+    pub(crate) audios: Vec<PlannedAudio>,
     /// How many stills; `None` when it is no frame capture.
     pub(crate) captures: Option<u32>,
+    /// What it is, when it is one file.
+    pub(crate) file: Option<PlannedFile>,
+}
+
+/// One file of media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedFile {
+    /// ffmpeg's.
+    pub(crate) muxer: &'static str,
+    /// Of the scratch file, and of the object unless the job says otherwise.
+    pub(crate) extension: &'static str,
+    pub(crate) content_type: &'static str,
 }
 
 /// A picture that will be made.
@@ -76,6 +100,8 @@ pub(crate) struct PlannedVideo {
     pub(crate) height: u32,
     /// Frames per second.
     pub(crate) frame_rate: Ratio,
+    /// Bits per second on average, where the job says so.
+    pub(crate) bitrate: Option<u32>,
     /// Bits per second the encoder may not exceed.
     pub(crate) max_bitrate: Option<u32>,
 }
@@ -83,6 +109,7 @@ pub(crate) struct PlannedVideo {
 /// A sound that will be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PlannedAudio {
+    pub(crate) codec: AudioCodec,
     /// Its name in `CODECS`.
     pub(crate) codecs: &'static str,
     /// Three letters of ISO 639, small.
@@ -108,19 +135,23 @@ pub(crate) enum PlanError {
     #[error("the input has no audio track, and every output of /outputGroups/{group} needs one")]
     Audio { group: usize },
     /// A selector asks for a track that is not there.
-    #[error("the input has {available} audio tracks, and an audio selector asks for track {wanted}")]
-    Track { wanted: u32, available: usize },
+    #[error("the input has {available} audio tracks, and an audio selector asks for {wanted}")]
+    Track { wanted: String, available: usize },
+    /// A clip that is empty, or lies beyond the input's end.
+    #[error("/inputs/{input}/inputClippings/{clipping} holds nothing of the input")]
+    Clipping { input: usize, clipping: usize },
 }
 
-/// Plans the job.
-pub(crate) fn plan(settings: &JobSettings, facts: &SourceFacts) -> Result<Plan, PlanError> {
-    let mut transcode = transcode::Transcode::new(settings, facts);
-    let mut capture = capture::Capture::new(settings, facts);
+/// Plans the job. `facts` are those of each input, in order.
+pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan, PlanError> {
+    let parts = parts::parts(settings, facts)?;
+    let mut transcode = transcode::Transcode::new(settings, &parts);
+    let mut capture = capture::Capture::new(&parts);
     let mut groups = Vec::new();
     for (group_index, group) in settings.output_groups.iter().enumerate() {
         let mut outputs = Vec::new();
         for (index, output) in group.outputs.iter().enumerate() {
-            if output.video_description.is_some() && facts.video().is_none() {
+            if output.video_description.is_some() && parts.iter().any(|part| part.video().is_none()) {
                 return Err(PlanError::Video { group: group_index, output: index });
             }
             let directory = format!("g{group_index}o{index}");
@@ -138,37 +169,9 @@ pub(crate) fn plan(settings: &JobSettings, facts: &SourceFacts) -> Result<Plan, 
         groups.push(outputs);
     }
     let (transcode, images) = transcode.finish();
-    Ok(Plan { transcode, capture: capture.finish(), images, duration_seconds: facts.duration_seconds, groups })
-}
-
-/// How the picture has to be turned, in degrees clockwise.
-fn turn(settings: &JobSettings, video: &VideoFacts) -> u32 {
-    match settings.inputs.first().map_or(Rotate::None, |input| input.video_selector.rotate) {
-        Rotate::None => 0,
-        Rotate::Auto => video.rotation_degrees,
-        Rotate::Quarter => 90,
-        Rotate::Half => 180,
-        Rotate::ThreeQuarters => 270,
-    }
-}
-
-/// The filters that turn a picture.
-fn turn_filters(degrees: u32) -> &'static [&'static str] {
-    match degrees {
-        90 => &["transpose=clock"],
-        180 => &["hflip", "vflip"],
-        270 => &["transpose=cclock"],
-        _ => &[],
-    }
-}
-
-/// The source's picture once it is turned.
-fn turned(video: &VideoFacts, degrees: u32) -> Raster {
-    if degrees % 180 == 90 {
-        Raster { width: video.height, height: video.width, sample_aspect: video.sample_aspect.inverse() }
-    } else {
-        Raster { width: video.width, height: video.height, sample_aspect: video.sample_aspect }
-    }
+    let duration_seconds = parts.iter().map(|part| part.seconds).sum();
+    let whole = matches!(parts.as_slice(), [only] if only.clip.is_none());
+    Ok(Plan { transcode, capture: capture.finish(), images, whole, duration_seconds, groups })
 }
 
 /// What every ffmpeg command line begins with.
@@ -189,12 +192,13 @@ fn preamble() -> Vec<String> {
 /// Pixels of a decoded picture; a stream that claims more is not decoded. Twice what MediaConvert takes (8K).
 const PIXELS_MAX: &str = "67108864";
 
-/// Opens the source, and nothing but a file of a known container.
-fn source_input() -> Vec<String> {
+/// Opens a part's file, and nothing but a file of a known container.
+fn source_input(part: &Part<'_>) -> Vec<String> {
     let mut arguments = strings(["-noautorotate", "-max_pixels", PIXELS_MAX]);
+    arguments.extend(part.seek());
     arguments.extend(strings(["-protocol_whitelist", crate::source::PROTOCOLS]));
     arguments.extend(strings(["-format_whitelist", crate::source::INPUT_FORMATS, "-i"]));
-    arguments.push(format!("file:{SOURCE_FILE}"));
+    arguments.push(format!("file:{}", part.file()));
     arguments
 }
 

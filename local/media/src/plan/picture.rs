@@ -1,6 +1,9 @@
 //! The geometry of pictures: how large, what is cut off, what is filled with black.
 
-use crate::{job::ScalingBehavior, source::Ratio};
+use crate::{
+    job::{Rectangle, ScalingBehavior},
+    source::Ratio,
+};
 
 /// A picture's pixels and their shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,10 @@ pub(crate) struct Raster {
 pub(crate) struct Picture {
     /// Width and height after scaling the whole source.
     pub(crate) scaled: (u32, u32),
+    /// What of that is kept, its middle.
+    kept: (u32, u32),
+    /// Where that lies in the output; in the middle when `None`.
+    at: Option<(u32, u32)>,
     /// Width and height of the output.
     pub(crate) framed: (u32, u32),
     /// The shape of an output pixel.
@@ -58,17 +65,41 @@ impl Picture {
                 ((width.max(bounds.0), height.max(bounds.1)), bounds)
             }
         };
-        Self { scaled, framed, sample_aspect }
+        let kept = (scaled.0.min(framed.0), scaled.1.min(framed.1));
+        Self { scaled, kept, at: None, framed, sample_aspect }
+    }
+
+    /// As [`Self::fit`], into a part of the output; the rest is black.
+    pub(crate) fn fit_at(
+        source: Raster,
+        output: (u32, u32),
+        position: Rectangle,
+        behavior: ScalingBehavior,
+        pixel: Option<Ratio>,
+    ) -> Self {
+        let inner = Self::fit(source, Some(position.width), Some(position.height), behavior, pixel);
+        // What is smaller than its place lies in the middle of it, on an even pixel.
+        let middle = |place: u32, side: u32| (place.saturating_sub(side) / 2) & !1;
+        let at = (
+            position.x + middle(position.width, inner.framed.0),
+            position.y + middle(position.height, inner.framed.1),
+        );
+        let kept = (inner.kept.0.min(inner.framed.0), inner.kept.1.min(inner.framed.1));
+        let pad = (middle(inner.framed.0, kept.0), middle(inner.framed.1, kept.1));
+        Self { kept, at: Some((at.0 + pad.0, at.1 + pad.1)), framed: output, ..inner }
     }
 
     /// The filters after scaling.
     pub(crate) fn frame_filters(&self) -> Vec<String> {
         let mut filters = Vec::new();
-        let (width, height) = self.framed;
-        if width < self.scaled.0 || height < self.scaled.1 {
+        let (width, height) = self.kept;
+        if self.kept != self.scaled {
             filters.push(format!("crop={width}:{height}"));
-        } else if self.framed != self.scaled {
-            filters.push(format!("pad={width}:{height}:-1:-1"));
+        }
+        if self.framed != self.kept {
+            let (width, height) = self.framed;
+            let at = self.at.map_or("-1:-1".to_owned(), |(x, y)| format!("{x}:{y}"));
+            filters.push(format!("pad={width}:{height}:{at}"));
         }
         filters.push(format!("setsar={}/{}", self.sample_aspect.numerator, self.sample_aspect.denominator));
         filters
@@ -109,6 +140,19 @@ mod tests {
         check((1080, 1920), Fit, (202, 360), (202, 360));
         check((1081, 607), FitNoUpscale, (640, 360), (640, 360));
         check((101, 57), FitNoUpscale, (102, 58), (102, 58));
+    }
+
+    #[test]
+    fn a_position_is_filled() {
+        let position = Rectangle { width: 320, height: 180, x: 20, y: 40 };
+        let check = |source: (u32, u32), behavior, filters: &[&str]| {
+            let picture = Picture::fit_at(square(source.0, source.1), (640, 360), position, behavior, None);
+            assert_eq!(picture.framed, (640, 360));
+            assert_eq!(picture.frame_filters(), filters, "{source:?} {behavior:?}");
+        };
+        check((1920, 1080), ScalingBehavior::Fit, &["pad=640:360:20:40", "setsar=1/1"]);
+        check((1440, 1080), ScalingBehavior::Default, &["pad=640:360:60:40", "setsar=1/1"]);
+        check((1440, 1080), ScalingBehavior::Fill, &["crop=320:180", "pad=640:360:20:40", "setsar=1/1"]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn facts(video: Option<Value>, audio_tracks: usize) -> SourceFacts {
 }
 
 fn plan_of(settings: &Value, facts: &SourceFacts) -> Plan {
-    plan(&decode_settings(settings).unwrap(), facts).unwrap()
+    plan(&decode_settings(settings).unwrap(), std::slice::from_ref(facts)).unwrap()
 }
 
 fn option<'a>(arguments: &'a [String], name: &str) -> &'a str {
@@ -127,11 +127,11 @@ fn sizes_follow_the_displayed_picture() {
 #[test]
 fn what_a_source_lacks() {
     let settings = decode_settings(&line()).unwrap();
-    let silent = plan(&settings, &facts(Some(json!({})), 0)).unwrap();
-    assert!(silent.groups.iter().flatten().all(|output| output.audio.is_none()));
+    let silent = plan(&settings, &[facts(Some(json!({})), 0)]).unwrap();
+    assert!(silent.groups.iter().flatten().all(|output| output.audios.is_empty()));
     assert_eq!(silent.groups[3].len(), 3, "the DASH group's sound is left out");
     assert!(!silent.transcode.unwrap().iter().any(|argument| argument.starts_with("-c:a")));
-    let blind = plan(&settings, &facts(None, 1));
+    let blind = plan(&settings, &[facts(None, 1)]);
     assert_eq!(blind, Err(PlanError::Video { group: 0, output: 0 }));
 
     let mut sound_only = line();
@@ -140,8 +140,8 @@ fn what_a_source_lacks() {
     outputs.drain(..3);
     let sound_only = json!({"inputs": sound_only["inputs"], "outputGroups": [sound_only["outputGroups"][3]]});
     let settings = decode_settings(&sound_only).unwrap();
-    assert!(plan(&settings, &facts(None, 1)).is_ok());
-    assert_eq!(plan(&settings, &facts(Some(json!({})), 0)), Err(PlanError::Audio { group: 0 }));
+    assert!(plan(&settings, &[facts(None, 1)]).is_ok());
+    assert_eq!(plan(&settings, &[facts(Some(json!({})), 0)]), Err(PlanError::Audio { group: 0 }));
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn a_selector_chooses_the_track() {
     settings["inputs"][0]["audioSelectors"]["Audio Selector 1"]["tracks"] = json!([2]);
     let two = plan_of(&settings, &facts(Some(json!({})), 2));
     assert!(option(&two.transcode.unwrap(), "-filter_complex").contains("[0:2]aresample"));
-    let one = plan(&decode_settings(&settings).unwrap(), &facts(Some(json!({})), 1));
-    assert_eq!(one, Err(PlanError::Track { wanted: 2, available: 1 }));
+    let one = plan(&decode_settings(&settings).unwrap(), &[facts(Some(json!({})), 1)]);
+    assert_eq!(one, Err(PlanError::Track { wanted: "track 2".into(), available: 1 }));
 }
 
 #[test]

@@ -1,211 +1,215 @@
-//! One H.264 encode: picture, frame rate and x264's arguments.
-
-use std::fmt::Write;
+//! One video encode: how each input's picture is read, its rate and size, what is laid over it, and the encoder's options.
 
 use crate::{
     job::{
-        AdaptiveQuantization, CodecProfile, DynamicSubGop, EntropyCoding, FramerateControl, GopUnits, H264,
-        InsertableImage, ParControl, RateControl, SceneChange, Toggle, TuningLevel, VideoDescription,
+        Coding, ColorCorrector, ColorSpaceConversion, Conversion, DeinterlaceAlgorithm, DeinterlaceControl,
+        Deinterlacer, InsertableImage, RateControl, Rectangle, ScalingBehavior, Timecode, ToneMapper, VideoDescription,
     },
-    source::Ratio,
+    source::{Ratio, VideoFacts},
 };
 
-use super::picture::{Picture, Raster};
-
-/// The buffer of the rate control model, in seconds of the highest rate, where the job does not say. Our choice.
-const BUFFER_SECONDS: f64 = 2.5;
-
-/// The longest GOP `AUTO` chooses, in seconds. Our choice: AWS publishes none.
-const AUTO_GOP_SECONDS_MAX: u32 = 3;
+use super::{
+    Raster, encoder,
+    overlay::Overlay,
+    parts::{Part, turn_filters},
+    picture::Picture,
+};
 
 /// A distinct encode; outputs that ask for equal ones share it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct VideoEncode {
+    /// How the picture of each part is read, in the parts' order.
+    pub(super) readings: Vec<Reading>,
+    /// The filters that give the pictures their rate.
+    pub(super) rate: Vec<String>,
     pub(super) picture: Picture,
+    /// The scaler's flags, and the format of its pixels.
+    pub(super) scaler: String,
+    pub(super) pixel_format: &'static str,
     pub(super) frame_rate: Ratio,
     /// Watermarks, lowest first.
-    pub(super) images: Vec<InsertableImage>,
+    pub(super) images: Vec<Overlay>,
     /// ffmpeg options without the stream specifier: (`crf`, `22`).
     pub(super) options: Vec<(&'static str, String)>,
+    /// Bits per second.
+    pub(super) bitrate: Option<u32>,
     pub(super) max_bitrate: Option<u32>,
 }
 
+/// How one part's picture is read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Reading {
+    /// Deinterlacing.
+    pub(super) first: Vec<String>,
+    /// Turning; a single part gets its rate before it.
+    pub(super) turn: Vec<String>,
+    pub(super) images: Vec<Overlay>,
+    /// Cutting, colours, and the common shape of several parts.
+    pub(super) then: Vec<String>,
+}
+
 impl VideoEncode {
+    /// `None` when a part has no picture.
     pub(super) fn new(
         description: &VideoDescription,
-        h264: &H264,
-        source: Raster,
-        source_rate: Ratio,
+        coding: Coding<'_>,
+        parts: &[Part<'_>],
+        first_timecode: Timecode,
         segment_seconds: Option<u32>,
-    ) -> Self {
-        let frame_rate = match h264.framerate_control {
-            FramerateControl::InitializeFromSource => source_rate,
-            FramerateControl::Specified => h264
-                .framerate_numerator
-                .zip(h264.framerate_denominator)
-                .and_then(|(numerator, denominator)| Ratio::new(numerator, denominator))
-                .unwrap_or(source_rate),
-        };
-        let pixel = match h264.par_control {
-            ParControl::InitializeFromSource => None,
-            ParControl::Specified => h264.par_numerator.zip(h264.par_denominator).and_then(|(n, d)| Ratio::new(n, d)),
-        };
-        let picture = Picture::fit(source, description.width, description.height, description.scaling_behavior, pixel);
-        Self {
-            picture,
-            frame_rate,
-            images: description.images().into_iter().cloned().collect(),
-            options: options(h264, frame_rate, segment_seconds),
-            max_bitrate: match h264.rate_control_mode {
-                RateControl::Cbr => h264.bitrate,
-                RateControl::Vbr | RateControl::Qvbr => h264.max_bitrate,
-            },
-        }
-    }
-}
-
-fn options(h264: &H264, frame_rate: Ratio, segment_seconds: Option<u32>) -> Vec<(&'static str, String)> {
-    let mut options: Vec<(&'static str, String)> = vec![("c", "libx264".into()), ("preset", preset(h264).into())];
-    options.push((
-        "profile",
-        match h264.codec_profile {
-            CodecProfile::Baseline => "baseline",
-            CodecProfile::Main => "main",
-            CodecProfile::High => "high",
-        }
-        .into(),
-    ));
-    if let Some(level) = &h264.codec_level.0 {
-        options.push(("level", level.clone()));
-    }
-    rate_options(h264, &mut options);
-    if let Some(frames) = h264.number_reference_frames {
-        options.push(("refs", frames.to_string()));
-    }
-    if let Some(frames) = h264.b_frames {
-        options.push(("bf", frames.to_string()));
-    }
-    if let Some(slices) = h264.slices {
-        options.push(("slices", slices.to_string()));
-    }
-    let gop = Gop::new(h264, segment_seconds);
-    options.push(("force_key_frames", gop.expression()));
-    options.push(("forced-idr", "1".into()));
-    options.push(("x264-params", parameters(h264, &gop, frame_rate)));
-    options
-}
-
-/// The home favours speed: MediaConvert's single pass levels are x264's `veryfast`, its multi-pass level one pass of `medium`.
-fn preset(h264: &H264) -> &'static str {
-    match h264.quality_tuning_level {
-        TuningLevel::SinglePass | TuningLevel::SinglePassHq => "veryfast",
-        TuningLevel::MultiPassHq => "medium",
-    }
-}
-
-fn rate_options(h264: &H264, options: &mut Vec<(&'static str, String)>) {
-    let ceiling = match h264.rate_control_mode {
-        RateControl::Qvbr => {
-            // AWS publishes no formula for its levels; this one was chosen by looking.
-            let qvbr = h264.qvbr_settings.unwrap_or_default();
-            let level =
-                f64::from(qvbr.qvbr_quality_level.unwrap_or(7)) + qvbr.qvbr_quality_level_fine_tune.unwrap_or(0.0);
-            options.push(("crf", format!("{:.1}", 36.0 - 2.0 * level)));
-            h264.max_bitrate
-        }
-        RateControl::Vbr => {
-            options.push(("b", h264.bitrate.unwrap_or_default().to_string()));
-            h264.max_bitrate
-        }
-        RateControl::Cbr => {
-            options.push(("b", h264.bitrate.unwrap_or_default().to_string()));
-            options.push(("minrate", h264.bitrate.unwrap_or_default().to_string()));
-            h264.bitrate
-        }
-    };
-    if let Some(ceiling) = ceiling {
-        let buffer = h264.hrd_buffer_size.map_or(f64::from(ceiling) * BUFFER_SECONDS, f64::from);
-        options.push(("maxrate", ceiling.to_string()));
-        options.push(("bufsize", format!("{buffer:.0}")));
-    }
-}
-
-/// Key frames are where the expression says and nowhere else: a scene cut becomes an I frame inside its GOP, because it lies
-/// nearer to the last key frame than `min-keyint`. So the GOPs of all rungs line up.
-fn parameters(h264: &H264, gop: &Gop, frame_rate: Ratio) -> String {
-    let mut parameters = format!("keyint=infinite:min-keyint={}:open-gop=0", gop.frames(frame_rate));
-    parameters.push_str(match h264.scene_change_detect {
-        SceneChange::Enabled | SceneChange::TransitionDetection => ":scenecut=40",
-        SceneChange::Disabled => ":scenecut=0",
-    });
-    parameters.push_str(match h264.entropy_encoding {
-        EntropyCoding::Cabac if h264.codec_profile == CodecProfile::Baseline => ":cabac=0",
-        EntropyCoding::Cabac => ":cabac=1",
-        EntropyCoding::Cavlc => ":cabac=0",
-    });
-    match h264.gop_b_reference {
-        Some(Toggle::Enabled) => parameters.push_str(":b-pyramid=normal"),
-        Some(Toggle::Disabled) => parameters.push_str(":b-pyramid=none"),
-        None => {}
-    }
-    match h264.dynamic_sub_gop {
-        Some(DynamicSubGop::Adaptive) => parameters.push_str(":b-adapt=1"),
-        Some(DynamicSubGop::Static) => parameters.push_str(":b-adapt=0"),
-        None => {}
-    }
-    let strength = match h264.adaptive_quantization {
-        AdaptiveQuantization::Auto => None,
-        AdaptiveQuantization::Off => Some(0.0),
-        AdaptiveQuantization::Low => Some(0.5),
-        AdaptiveQuantization::Medium => Some(0.8),
-        AdaptiveQuantization::High => Some(1.0),
-        AdaptiveQuantization::Higher => Some(1.3),
-        AdaptiveQuantization::Max => Some(1.6),
-    };
-    if let Some(strength) = strength {
-        let mode = u8::from(strength > 0.0);
-        // Writing to a string cannot fail.
-        let _ = write!(parameters, ":aq-mode={mode}:aq-strength={strength}");
-    }
-    if h264.rate_control_mode == RateControl::Cbr {
-        parameters.push_str(":nal-hrd=cbr");
-    }
-    parameters
-}
-
-/// A group of pictures' length.
-enum Gop {
-    Seconds(f64),
-    Frames(u32),
-}
-
-impl Gop {
-    fn new(h264: &H264, segment_seconds: Option<u32>) -> Self {
-        let size = h264.gop_size.unwrap_or_default();
-        match h264.gop_size_units {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "validated to be 1 to 100,000")]
-            GopUnits::Frames => Self::Frames(size.round().max(1.0) as u32),
-            GopUnits::Seconds => Self::Seconds(size),
-            GopUnits::Auto => {
-                let segment = segment_seconds.unwrap_or(AUTO_GOP_SECONDS_MAX);
-                let longest = (1..=AUTO_GOP_SECONDS_MAX).rev().find(|gop| segment.is_multiple_of(*gop));
-                Self::Seconds(f64::from(longest.unwrap_or(1)))
+    ) -> Option<Self> {
+        let common = coding.common();
+        let first = parts.first()?;
+        let (_, facts) = first.video()?;
+        let frame_rate = common.frame_rate.or(facts.frame_rate);
+        let position = first.input.position.or(description.position);
+        let source = cut(first.turned()?, first.input.crop.or(description.crop));
+        let pixel = common.pixel.specified();
+        let picture = match (position, description.width, description.height) {
+            (Some(position), Some(width), Some(height)) => {
+                Picture::fit_at(source, (width, height), position, description.scaling_behavior, pixel)
             }
-        }
+            _ => Picture::fit(source, description.width, description.height, description.scaling_behavior, pixel),
+        };
+        let pixel_format = encoder::pixel_format(coding);
+        let join = (parts.len() > 1).then_some(source);
+        let readings = parts.iter().map(|part| reading(part, description, join)).collect::<Option<Vec<_>>>()?;
+        let images = description.images().into_iter();
+        Some(Self {
+            readings,
+            rate: rate_filters(frame_rate, facts.frame_rate, common.conversion),
+            picture,
+            scaler: scaler(description.sharpness),
+            pixel_format,
+            frame_rate,
+            images: images.map(|image| Overlay::new(image, first_timecode, frame_rate)).collect(),
+            options: encoder::options(coding, frame_rate, segment_seconds, color(description, facts)),
+            bitrate: common.bitrate,
+            max_bitrate: match common.rate_control {
+                Some(RateControl::Cbr) => common.bitrate,
+                Some(RateControl::Vbr | RateControl::Qvbr) => common.max_bitrate,
+                None => None,
+            },
+        })
     }
+}
 
-    fn expression(&self) -> String {
-        match self {
-            Self::Seconds(seconds) => format!("expr:gte(t,n_forced*{seconds})"),
-            Self::Frames(frames) => format!("expr:not(mod(n,{frames}))"),
-        }
-    }
+/// What is known of the colours that are encoded, for codecs that carry more of them than the pictures do.
+fn color<'f>(description: &VideoDescription, facts: &'f VideoFacts) -> encoder::Color<'f> {
+    let converted = description
+        .video_preprocessors
+        .color_corrector
+        .is_some_and(|color| color.color_space_conversion != ColorSpaceConversion::None);
+    encoder::Color { hdr10: facts.hdr10.as_ref().filter(|_| !converted) }
+}
 
-    fn frames(&self, frame_rate: Ratio) -> u32 {
-        match self {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^32")]
-            Self::Seconds(seconds) => (seconds * frame_rate.value()).ceil().max(1.0) as u32,
-            Self::Frames(frames) => *frames,
+fn reading(part: &Part<'_>, description: &VideoDescription, join: Option<Raster>) -> Option<Reading> {
+    let (_, facts) = part.video()?;
+    let crop = part.input.crop.or(description.crop);
+    let preprocessors = &description.video_preprocessors;
+    let mut then = Vec::new();
+    if let Some(crop) = crop {
+        then.push(format!("crop={}:{}:{}:{}", crop.width, crop.height, crop.x, crop.y));
+    }
+    then.extend(color_filters(preprocessors.color_corrector, facts));
+    if let Some(common) = join {
+        // All parts get the first one's shape, with bars where theirs is another.
+        let (width, height) = (Some(common.width), Some(common.height));
+        let source = cut(part.turned()?, crop);
+        let picture =
+            Picture::fit(source, width, height, ScalingBehavior::Default, Some(common.sample_aspect));
+        then.push(format!("scale={}:{}:flags=bicubic", picture.scaled.0, picture.scaled.1));
+        then.push("format=yuv420p".to_owned());
+        then.extend(picture.frame_filters());
+    }
+    let images = part.input.image_inserter.iter().flat_map(|inserter| inserter.images());
+    Some(Reading {
+        first: deinterlace_filters(preprocessors.deinterlacer, facts),
+        turn: turn_filters(part.turn()),
+        images: images.map(|image: &InsertableImage| Overlay::new(image, part.first_timecode, part.rate())).collect(),
+        then,
+    })
+}
+
+fn cut(source: Raster, crop: Option<Rectangle>) -> Raster {
+    match crop {
+        Some(crop) => Raster {
+            width: crop.width.min(source.width),
+            height: crop.height.min(source.height),
+            sample_aspect: source.sample_aspect,
+        },
+        None => source,
+    }
+}
+
+fn deinterlace_filters(deinterlacer: Option<Deinterlacer>, facts: &VideoFacts) -> Vec<String> {
+    let settings = deinterlacer.unwrap_or_default();
+    let all = settings.control == DeinterlaceControl::ForceAllFrames && deinterlacer.is_some();
+    if !facts.interlaced && !all {
+        return Vec::new();
+    }
+    let frames = if all { "all" } else { "interlaced" };
+    vec![match settings.algorithm {
+        DeinterlaceAlgorithm::Interpolate => format!("yadif=deint={frames}"),
+        DeinterlaceAlgorithm::Blend => "pp=lb".to_owned(),
+        DeinterlaceAlgorithm::LinearInterpolation => "pp=li".to_owned(),
+    }]
+}
+
+/// A constant rate from time zero: key frames then fall on the same frames in every rung, and segments begin where they should
+/// whatever the source's own timestamps are.
+fn rate_filters(rate: Ratio, source: Ratio, conversion: Conversion) -> Vec<String> {
+    let fps = format!("fps={}/{}:start_time=0", rate.numerator, rate.denominator);
+    match conversion {
+        Conversion::Interpolate if rate != source => {
+            vec![format!("framerate=fps={}/{}", rate.numerator, rate.denominator), fps]
+        }
+        Conversion::Interpolate | Conversion::DuplicateDrop => vec![fps],
+    }
+}
+
+/// The scaler is a bicubic one; its two parameters go from a soft one (1 and 0) over ffmpeg's own (0 and 0.6) to a sharp one
+/// (0 and 1). Our choice: AWS publishes no kernel.
+fn scaler(sharpness: u8) -> String {
+    let distance = f64::from(sharpness) / 50.0 - 1.0;
+    match sharpness {
+        50 => "bicubic".to_owned(),
+        0..50 => format!("bicubic:param0={:.2}:param1={:.2}", -distance, 0.6 * (1.0 + distance)),
+        _ => format!("bicubic:param0=0:param1={:.2}", 0.6 + 0.4 * distance),
+    }
+}
+
+/// The light of HDR is made linear, its colours brought into BT.709, and its range pressed together. A source that is not HDR
+/// has its colours converted alone.
+fn color_filters(corrector: Option<ColorCorrector>, facts: &VideoFacts) -> Vec<String> {
+    let Some(color) = corrector else { return Vec::new() };
+    let mut filters = Vec::new();
+    if color.color_space_conversion == ColorSpaceConversion::Rec709 {
+        if facts.is_hdr() {
+            // 100 candela per square metre is the white of ordinary screens. Source: ITU-R BT.2408.
+            filters.push("zscale=transfer=linear:npl=100".to_owned());
+            filters.push("format=gbrpf32le".to_owned());
+            filters.push("zscale=primaries=bt709".to_owned());
+            filters.push(match color.hdr_to_sdr_tone_mapper {
+                ToneMapper::PreserveDetails => "tonemap=tonemap=hable:desat=0".to_owned(),
+                ToneMapper::Vibrant => "tonemap=tonemap=mobius:desat=0".to_owned(),
+            });
+            filters.push("zscale=transfer=bt709:matrix=bt709:range=limited".to_owned());
+            filters.push("format=yuv420p".to_owned());
+        } else if facts.primaries_known() {
+            filters.push("zscale=primaries=bt709:transfer=bt709:matrix=bt709:range=limited".to_owned());
         }
     }
+    let about = |value: u8| f64::from(value) / 50.0;
+    if (color.brightness, color.contrast, color.saturation) != (50, 50, 50) {
+        filters.push(format!(
+            "eq=brightness={:.2}:contrast={:.2}:saturation={:.2}",
+            (about(color.brightness) - 1.0) / 2.0,
+            about(color.contrast),
+            about(color.saturation)
+        ));
+    }
+    if color.hue != 0 {
+        filters.push(format!("hue=h={}", color.hue));
+    }
+    filters
 }

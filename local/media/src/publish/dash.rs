@@ -73,7 +73,7 @@ impl Representation<'_> {
         let planned = self.track.planned;
         let codecs = self.track.codecs(CodecSpecification::Rfc6381).join(",");
         let codec = codecs.split('.').next().unwrap_or_default().to_owned();
-        let audio = planned.audio.as_ref().filter(|_| planned.video.is_none());
+        let audio = planned.audios.first().filter(|_| planned.video.is_none());
         (
             planned.video.is_some(),
             codec,
@@ -131,7 +131,7 @@ impl Manifest {
         for (id, members) in (1..).zip(sets) {
             let planned = members[0].1.track.planned;
             let kind = if planned.video.is_some() { "video" } else { "audio" };
-            let language = planned.audio.as_ref().filter(|_| planned.video.is_none()).and_then(|a| a.language.as_ref());
+            let language = planned.audios.first().filter(|_| planned.video.is_none()).and_then(|a| a.language.as_ref());
             let language = language.map_or_else(String::new, |language| format!(" lang=\"{}\"", escape(language)));
             // Writing to a string cannot fail.
             let _ = writeln!(
@@ -139,7 +139,7 @@ impl Manifest {
                 "    <AdaptationSet id=\"{id}\" contentType=\"{kind}\" mimeType=\"{kind}/mp4\"{language} \
                  segmentAlignment=\"true\" startWithSAP=\"1\">"
             );
-            if let Some(name) = planned.audio.as_ref().and_then(|audio| audio.name.as_ref()).filter(|_| kind == "audio")
+            if let Some(name) = planned.audios.first().and_then(|audio| audio.name.as_ref()).filter(|_| kind == "audio")
             {
                 let _ = writeln!(text, "      <Label>{}</Label>", escape(name));
             }
@@ -173,7 +173,7 @@ impl Manifest {
                 video.width, video.height, rate.numerator, rate.denominator
             );
         }
-        if let (None, Some(audio)) = (planned.video, &planned.audio) {
+        if let (None, Some(audio)) = (planned.video, planned.audios.first()) {
             let _ = write!(
                 text,
                 " audioSamplingRate=\"{}\">\n        <AudioChannelConfiguration \

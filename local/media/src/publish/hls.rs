@@ -33,12 +33,14 @@ pub(super) fn prepare(
                 stamp(context, segment)?;
             }
         }
+        let format = track.output.packed_audio();
+        let modifier = context.resolve(track.planned, track.output.segment_modifier());
         let names = Names {
-            content_type: if packed { "audio/aac" } else { "video/mp2t" },
-            extension: if packed { ".aac" } else { ".ts" },
+            content_type: if packed { format.content_type } else { "video/mp2t" },
+            extension: if packed { format.extension } else { ".ts" },
             digits: 5,
             init: None,
-            modifier: &track.output.output_settings.hls_settings.segment_modifier,
+            modifier: &modifier,
         };
         let mut layout = lay_out(context, track, group.segment_control, &names)?;
         let name = format!("{}.m3u8", track.stem);

@@ -13,14 +13,15 @@ mod playlist;
 mod segments;
 mod track;
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use vodline_core::{AwsError, ObjectMetadata, Objects};
 
 use crate::{
-    job::{Destination, JobSettings, ObjectLocation, Output, OutputGroup, OutputGroupKind},
+    job::{Destination, Identifiers, JobSettings, Output, OutputFacts, OutputGroup, OutputGroupKind},
     plan::{Plan, PlannedOutput},
 };
 
@@ -134,6 +135,9 @@ pub(crate) enum PublishError {
         #[source]
         source: AwsError,
     },
+    /// Two outputs came to the same name.
+    #[error("two outputs are called s3://{bucket}/{key}")]
+    SameName { bucket: String, key: String },
     /// A file of the publication is neither in scratch nor in its bucket.
     #[error("the scratch file {0} is gone")]
     Gone(String),
@@ -147,13 +151,22 @@ impl PublishError {
 }
 
 /// Reads what ffmpeg made, writes playlists and manifests beside it, and says what goes where.
-pub(crate) fn prepare(settings: &JobSettings, plan: &Plan, scratch: &Path) -> Result<Publication, PublishError> {
+///
+/// `started` is when the job started, for names that tell it.
+pub(crate) fn prepare(
+    settings: &JobSettings,
+    plan: &Plan,
+    scratch: &Path,
+    started: Timestamp,
+) -> Result<Publication, PublishError> {
     let mut publication = Publication { files: Vec::new(), groups: Vec::new() };
     let mut last = Vec::new();
     for (index, (group, outputs)) in settings.output_groups.iter().zip(&plan.groups).enumerate() {
         let (Some(kind), Some(input)) = (group.kind(), settings.inputs.first()) else { continue };
-        let destination = kind.destination();
-        let context = Context { scratch, group, kind, destination, input: &input.file_input, index };
+        let identifiers = Identifiers { started, input: &input.file_input, output: None };
+        let destination = &kind.destination().resolved(&identifiers);
+        let seconds = plan.duration_seconds;
+        let context = Context { scratch, group, kind, destination, identifiers, index, seconds };
         let (detail, mut media, mut playlists) = match kind {
             OutputGroupKind::Hls(hls) => hls::prepare(&context, hls, outputs)?,
             OutputGroupKind::Dash(dash) => dash::prepare(&context, dash, outputs)?,
@@ -165,7 +178,11 @@ pub(crate) fn prepare(settings: &JobSettings, plan: &Plan, scratch: &Path) -> Re
         publication.groups.push(detail);
     }
     publication.files.append(&mut last);
-    Ok(publication)
+    let mut keys = HashSet::new();
+    match publication.files.iter().find(|file| !keys.insert((&file.bucket, &file.key))) {
+        None => Ok(publication),
+        Some(file) => Err(PublishError::SameName { bucket: file.bucket.clone(), key: file.key.clone() }),
+    }
 }
 
 /// A group's detail, its media, and its playlists in the order they may appear.
@@ -177,9 +194,11 @@ struct Context<'a> {
     group: &'a OutputGroup,
     kind: OutputGroupKind<'a>,
     destination: &'a Destination,
-    input: &'a ObjectLocation,
+    identifiers: Identifiers<'a>,
     /// The group's place in the settings.
     index: usize,
+    /// How long the job's outputs are expected to be.
+    seconds: f64,
 }
 
 impl<'a> Context<'a> {
@@ -189,11 +208,26 @@ impl<'a> Context<'a> {
 
     /// Base name and modifier.
     fn stem(&self, planned: &PlannedOutput) -> String {
-        format!("{}{}", self.base(), self.output(planned).name_modifier)
+        format!("{}{}", self.base(), self.resolve(planned, &self.output(planned).name_modifier))
+    }
+
+    /// A name with what its output is.
+    fn resolve(&self, planned: &PlannedOutput, text: &str) -> String {
+        let video = planned.video.as_ref();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate of frames")]
+        let frame_rate = video.map_or(0, |video| video.frame_rate.value() as u32);
+        let output = OutputFacts {
+            width: video.map_or(0, |video| video.width),
+            height: video.map_or(0, |video| video.height),
+            frame_rate,
+            video_bitrate: video.and_then(|video| video.bitrate.or(video.max_bitrate)).unwrap_or_default(),
+            audio_bitrate: planned.audios.iter().map(|audio| audio.bitrate).sum(),
+        };
+        Identifiers { output: Some(output), ..self.identifiers }.resolve(text)
     }
 
     fn base(&self) -> &str {
-        self.destination.base_name(self.input)
+        self.destination.base_name(self.identifiers.input)
     }
 
     fn media(&self, from: String, name: &str, content_type: &str) -> File {
@@ -246,7 +280,7 @@ fn bit_rate(bytes: u64, seconds: f64) -> u64 {
 /// The picture's share of an output: what is left when the sound's nominal rate is taken off.
 fn video_details(planned: &PlannedOutput, bytes: u64, seconds: f64) -> Option<VideoDetails> {
     let video = planned.video?;
-    let sound = planned.audio.as_ref().map_or(0, |audio| u64::from(audio.bitrate));
+    let sound: u64 = planned.audios.iter().map(|audio| u64::from(audio.bitrate)).sum();
     Some(VideoDetails {
         width_in_px: video.width,
         height_in_px: video.height,
@@ -282,12 +316,15 @@ fn files(context: &Context<'_>, outputs: &[PlannedOutput]) -> Result<Prepared, P
                 (name, count / rate, bytes)
             }
             None => {
-                let from = format!("{}/file.mp4", planned.directory);
+                let Some(file) = planned.file else { continue };
+                let from = format!("{}/file.{}", planned.directory, file.extension);
                 let bytes = context.size(&from)?;
-                let seconds = boxes::movie_seconds(context.scratch, &from)?;
-                let name = format!("{stem}.{}", extension.unwrap_or("mp4"));
-                let content_type = if planned.video.is_some() { "video/mp4" } else { "audio/mp4" };
-                media.push(context.media(from, &name, content_type));
+                let seconds = match file.muxer {
+                    "mp4" | "mov" => boxes::movie_seconds(context.scratch, &from)?,
+                    _ => context.seconds,
+                };
+                let name = format!("{stem}.{}", extension.unwrap_or(file.extension));
+                media.push(context.media(from, &name, file.content_type));
                 (name, seconds, bytes)
             }
         };

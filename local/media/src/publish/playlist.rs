@@ -180,7 +180,7 @@ impl Entry<'_> {
     }
 
     fn alternative(&self, first: bool) -> String {
-        let Some(audio) = &self.track.planned.audio else { return String::new() };
+        let Some(audio) = self.track.planned.audios.first() else { return String::new() };
         let language = audio.language.as_deref();
         let name = audio.name.as_deref().or(language).unwrap_or(&self.track.output.name_modifier);
         let mut line = format!(

@@ -26,7 +26,7 @@ pub(super) fn read(scratch: &Path, planned: &PlannedOutput) -> Result<Vec<Segmen
     let list = if packed { table } else { playlist };
     let text = std::fs::read_to_string(scratch.join(&list)).map_err(PublishError::scratch(&list))?;
     let mut entries = if packed { parse_table(&text) } else { parse(&text) };
-    if let (true, Some(audio), Some((_, start, seconds))) = (packed, &planned.audio, entries.first_mut()) {
+    if let (true, Some(audio), Some((_, start, seconds))) = (packed, planned.audios.first(), entries.first_mut()) {
         // The table lets the first segment begin at zero, but the encoder's delay comes before that.
         let delay = f64::from(audio.delay_samples) / f64::from(audio.sample_rate);
         (*start, *seconds) = (Some(-delay), *seconds + delay);

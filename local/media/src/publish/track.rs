@@ -64,7 +64,7 @@ impl<'a> Track<'a> {
 
     /// The names of its codecs, the picture's first.
     pub(super) fn codecs(&self, specification: CodecSpecification) -> Vec<String> {
-        let sounds = self.planned.audio.iter().map(|audio| audio.codecs.to_owned());
+        let sounds = self.planned.audios.iter().map(|audio| audio.codecs.to_owned());
         self.picture.iter().map(|picture| picture.name(specification)).chain(sounds).collect()
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Read, path::Path, time::Duration};
 
 use serde::Deserialize;
 
-use super::{AudioFacts, INPUT_FORMATS, PROTOCOLS, Ratio, SourceFacts, Tools, Track, TrackKind, VideoFacts};
+use super::{AudioFacts, Hdr10, INPUT_FORMATS, PROTOCOLS, Ratio, SourceFacts, Tools, Track, TrackKind, VideoFacts};
 
 /// ffprobe reads headers and a few frames; what takes longer is hostile.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -77,6 +77,13 @@ pub(crate) fn facts_from_json(json: &[u8], head: &[u8]) -> Result<SourceFacts, P
     let longest = tracks.iter().filter_map(|track| track.duration_seconds).fold(0.0, f64::max);
     Ok(SourceFacts {
         format: format_name(&report.format, head),
+        demuxer: report.format.format_name.split(',').next().unwrap_or_default().to_owned(),
+        timecode: report
+            .streams
+            .iter()
+            .map(|stream| &stream.tags)
+            .chain([&report.format.tags])
+            .find_map(|tags| tags.get("timecode").cloned()),
         duration_seconds: container.unwrap_or(longest),
         bit_rate: report.format.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
         tracks,
@@ -109,6 +116,7 @@ impl Format {
 #[serde(default)]
 struct Stream {
     index: usize,
+    id: Option<String>,
     codec_type: String,
     codec_name: Option<String>,
     profile: Option<String>,
@@ -141,9 +149,50 @@ struct Disposition {
     attached_pic: u8,
 }
 
-#[derive(Deserialize)]
+/// Members of several kinds of side data, together.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct SideData {
     rotation: Option<f64>,
+    red_x: Option<String>,
+    red_y: Option<String>,
+    green_x: Option<String>,
+    green_y: Option<String>,
+    blue_x: Option<String>,
+    blue_y: Option<String>,
+    white_point_x: Option<String>,
+    white_point_y: Option<String>,
+    min_luminance: Option<String>,
+    max_luminance: Option<String>,
+    max_content: Option<u32>,
+    max_average: Option<u32>,
+}
+
+impl SideData {
+    fn mastering(&self) -> Option<([(u32, u32); 4], (u32, u32))> {
+        let point = |x: &Option<String>, y: &Option<String>| {
+            Some((scaled(x.as_deref()?, 50_000.0)?, scaled(y.as_deref()?, 50_000.0)?))
+        };
+        let luminance = |value: &Option<String>| scaled(value.as_deref()?, 10_000.0);
+        Some((
+            [
+                point(&self.green_x, &self.green_y)?,
+                point(&self.blue_x, &self.blue_y)?,
+                point(&self.red_x, &self.red_y)?,
+                point(&self.white_point_x, &self.white_point_y)?,
+            ],
+            (luminance(&self.max_luminance)?, luminance(&self.min_luminance)?),
+        ))
+    }
+}
+
+/// A fraction such as `34000/50000` in units of one `scale`th.
+fn scaled(text: &str, scale: f64) -> Option<u32> {
+    let (numerator, denominator) = text.split_once('/')?;
+    let value = numerator.parse::<f64>().ok()? / denominator.parse::<f64>().ok()? * scale;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be in range")]
+    let units = (0.0..=4e9).contains(&value).then(|| value.round() as u32);
+    units
 }
 
 impl Stream {
@@ -158,6 +207,7 @@ impl Stream {
         };
         Some(Track {
             stream: self.index,
+            pid: self.id.as_deref().and_then(|id| u32::from_str_radix(id.strip_prefix("0x")?, 16).ok()),
             codec: codec_name(self.codec_name.as_deref().unwrap_or_default()),
             duration_seconds: seconds(self.duration.as_deref()).or_else(|| self.tag_seconds()).or(container),
             bit_rate: self.bit_rate.as_deref().and_then(|rate| rate.parse().ok()),
@@ -202,6 +252,7 @@ impl Stream {
             color_primaries: self.color_primaries.as_deref().and_then(primaries_name),
             transfer: self.color_transfer.as_deref().and_then(transfer_name),
             matrix: self.color_space.as_deref().and_then(matrix_name),
+            hdr10: self.hdr10(),
         })
     }
 
@@ -213,6 +264,12 @@ impl Stream {
             sample_rate: self.sample_rate.as_deref().and_then(|rate| rate.parse().ok())?,
             bit_depth: depth.filter(|bits| *bits > 0),
         })
+    }
+
+    fn hdr10(&self) -> Option<Hdr10> {
+        let (primaries, luminance) = self.side_data_list.iter().find_map(SideData::mastering)?;
+        let light_level = self.side_data_list.iter().find_map(|side| side.max_content.zip(side.max_average));
+        Some(Hdr10 { primaries, luminance, light_level })
     }
 
     /// ffprobe counts counterclockwise; MediaConvert clockwise.

@@ -1,8 +1,10 @@
 //! What a source is: its container and tracks, as ffprobe finds them.
 
+mod capabilities;
 mod ffprobe;
 mod tools;
 
+pub(crate) use capabilities::Capabilities;
 pub(crate) use ffprobe::{ProbeError, probe};
 pub(crate) use tools::Tools;
 
@@ -54,6 +56,10 @@ impl Ratio {
 pub(crate) struct SourceFacts {
     /// Probe's name of the container, such as `mp4`; `None` when MediaConvert has no name for it.
     pub(crate) format: Option<&'static str>,
+    /// ffmpeg's demuxer of the container.
+    pub(crate) demuxer: String,
+    /// The timecode of the first picture.
+    pub(crate) timecode: Option<String>,
     /// Seconds; of the longest track.
     pub(crate) duration_seconds: f64,
     /// Bits per second of the whole file.
@@ -85,6 +91,8 @@ impl SourceFacts {
 pub(crate) struct Track {
     /// ffmpeg's stream index, from zero.
     pub(crate) stream: usize,
+    /// The packet identifier in a transport stream.
+    pub(crate) pid: Option<u32>,
     /// Probe's name of the codec, such as `AVC`; `UNKNOWN` when it has none.
     pub(crate) codec: &'static str,
     /// Seconds.
@@ -132,6 +140,31 @@ pub(crate) struct VideoFacts {
     pub(crate) color_primaries: Option<&'static str>,
     pub(crate) transfer: Option<&'static str>,
     pub(crate) matrix: Option<&'static str>,
+    /// What the film was mastered on, as HDR10 tells it.
+    pub(crate) hdr10: Option<Hdr10>,
+}
+
+impl VideoFacts {
+    /// Whether it says what its colours are.
+    pub(crate) fn primaries_known(&self) -> bool {
+        self.color_primaries.is_some() && self.transfer.is_some() && self.matrix.is_some()
+    }
+
+    /// Whether its brightness goes beyond what ordinary screens show.
+    pub(crate) fn is_hdr(&self) -> bool {
+        matches!(self.transfer, Some("SMPTE_2084" | "ARIB_B67"))
+    }
+}
+
+/// HDR10's static metadata. Source: SMPTE ST 2086 and CTA-861.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hdr10 {
+    /// x and y of green, blue, red and white, in units of 0.00002.
+    pub(crate) primaries: [(u32, u32); 4],
+    /// The brightest and the darkest, in units of 0.0001 candela per square metre.
+    pub(crate) luminance: (u32, u32),
+    /// The brightest pixel and the brightest picture on average, in candela per square metre.
+    pub(crate) light_level: Option<(u32, u32)>,
 }
 
 /// An audio track.
