@@ -62,7 +62,7 @@ pub(crate) fn insert(transaction: &Transaction<'_>, record: &JobRecord) -> Resul
             record.status.name(),
             record.priority,
             record.client_request_token,
-            record.input(),
+            record.input(0),
             record.queue,
             encode(record)?,
         ],

@@ -386,13 +386,10 @@ fn scratch_failure(error: std::io::Error) -> Failure {
     Failure::job(code, format!("cannot use scratch space: {error}"))
 }
 
-/// ffmpeg's words name the source by its scratch name; people know it by its URI. Other paths do not occur: everything on the
-/// command line is relative.
 fn child_failure(error: ChildError, input: &ObjectLocation, facts: &SourceFacts) -> Failure {
     match error {
         ChildError::Canceled => Failure::Canceled,
         ChildError::Failed(words) => {
-            let words = words.replace(&format!("file:{SOURCE_FILE}"), &input.to_string());
             let unknown = facts.tracks.iter().any(|track| track.codec == "UNKNOWN");
             let code = if words.contains("No space left on device") {
                 code::DISK_FULL
@@ -403,7 +400,7 @@ fn child_failure(error: ChildError, input: &ObjectLocation, facts: &SourceFacts)
             } else {
                 code::UNKNOWN
             };
-            Failure::job(code, words)
+            Failure::job(code, format!("Unable to transcode input file [{input}]: [{}]", complaint(&words, input)))
         }
         ChildError::Disk(_) | ChildError::DiskFull => {
             Failure::job(code::DISK_FULL, format!("transcoding was stopped: {error}"))
@@ -413,5 +410,47 @@ fn child_failure(error: ChildError, input: &ObjectLocation, facts: &SourceFacts)
         }
         ChildError::Launch(source) => Failure::job(code::UNKNOWN, format!("cannot start ffmpeg: {source}")),
         ChildError::Follow(source) => Failure::job(code::UNKNOWN, format!("cannot follow ffmpeg: {source}")),
+    }
+}
+
+/// ffmpeg's last words without what only it knows: addresses of its parts, repetitions, and the source's scratch name. Other
+/// paths do not occur, since everything on the command line is relative.
+fn complaint(words: &str, input: &ObjectLocation) -> String {
+    const LINES_MAX: usize = 3;
+    let mut lines: Vec<String> = Vec::new();
+    for line in words.lines() {
+        let mut line = line.trim();
+        while let Some((part, rest)) = line.strip_prefix('[').and_then(|rest| rest.split_once("] "))
+            && part.contains(" @ 0x")
+        {
+            line = rest;
+        }
+        let line = line.replace(&format!("file:{SOURCE_FILE}"), &input.to_string());
+        if !line.is_empty() && !line.starts_with("Last message repeated") && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let surplus = lines.len().saturating_sub(LINES_MAX);
+    lines.drain(..surplus);
+    lines.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may panic")]
+    use super::*;
+
+    #[test]
+    fn complaints_are_short_and_name_the_input() {
+        let input = ObjectLocation::parse("s3://b/clip.avi").unwrap();
+        let check = |words: &str, expected: &str| assert_eq!(complaint(words, &input), expected);
+        check(
+            "[mjpeg @ 0x5573b] [IMGUTILS @ 0x7fff2] Picture size 65500x65500 is invalid\n    Last message repeated 4 times\n\
+             [mjpeg @ 0x99] [IMGUTILS @ 0x7ff] Picture size 65500x65500 is invalid\nConversion failed!",
+            "Picture size 65500x65500 is invalid; Conversion failed!",
+        );
+        check("file:source: Invalid data found", "s3://b/clip.avi: Invalid data found");
+        check("a\nb\nc\nd\n", "b; c; d");
+        check("", "");
     }
 }
