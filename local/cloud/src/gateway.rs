@@ -176,6 +176,7 @@ impl Gateway {
                 query: parts.uri.query().unwrap_or_default().to_owned(),
                 headers: parts.headers,
                 body: Bytes::new(),
+                signer: None,
             })
             .await;
         let body = match answer.body {

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use hyper::service::service_fn;
@@ -20,7 +21,7 @@ use vodline_core::{
     SystemEntropy,
 };
 use vodline_data::{DynamoConfig, DynamoDb, SecretsConfig, SecretsManager};
-use vodline_edge::Edge;
+use vodline_edge::{Edge, KeyValueStores};
 use vodline_events::{Events, Peers, PromptDelivery, Queues, QueuesConfig};
 use vodline_lambda::Lambda;
 use vodline_media::MediaConvert;
@@ -29,6 +30,7 @@ use vodline_s3::S3;
 use vodline_states::States;
 
 use crate::{
+    bucket_policy::BucketPolicies,
     cloudformation::{CloudFormation, Sts},
     gateway::{Gateway, Services},
     http_api::HttpApis,
@@ -57,6 +59,9 @@ pub struct Launcher {
     /// Its own arguments.
     pub arguments: Vec<String>,
 }
+
+/// How long the end of a home may wait for its last access logs.
+const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a home is started with.
 #[derive(Clone, Debug)]
@@ -257,9 +262,10 @@ impl Home {
         })
         .map_err(opening("MediaPackage VOD"))?;
         let http_apis = Arc::new(HttpApis::new(account.clone(), clock.clone(), entropy.clone(), functions.clone()));
+        let bucket_policies = Arc::new(BucketPolicies::default());
         let cloudfront = Edge::open(vodline_edge::Config {
             data_directory: data.clone(),
-            access_log: None,
+            objects: Some(objects.clone()),
             cache_bytes: EDGE_CACHE_BYTES,
             disk_cache_bytes: EDGE_DISK_CACHE_BYTES,
             account: account.clone(),
@@ -267,6 +273,7 @@ impl Home {
             entropy: entropy.clone(),
             origin: Arc::new(Origins {
                 objects: s3.clone() as Arc<dyn Origin>,
+                bucket_policies: bucket_policies.clone(),
                 egress: packager.clone() as Arc<dyn Origin>,
                 apis: http_apis.clone() as Arc<dyn Origin>,
             }),
@@ -285,6 +292,7 @@ impl Home {
             .with("mediaconvert", mediaconvert.clone())
             .with("mediapackage-vod", packager.clone())
             .with("cloudfront", cloudfront.clone())
+            .with("cloudfront-keyvaluestore", Arc::new(KeyValueStores::new(cloudfront.clone())))
             .with("cloudformation", cloudformation.clone())
             .with("sts", Arc::new(Sts { account: account.clone() }));
         callable.connect(services.clone());
@@ -297,6 +305,7 @@ impl Home {
             events: events.clone(),
             lambda: lambda.clone(),
             states: states.clone(),
+            bucket_policies,
             cloudfront: cloudfront.clone(),
             http_apis,
             iam: iam.clone(),
@@ -329,6 +338,7 @@ impl Home {
         workers.spawn(states.run());
         workers.spawn(mediaconvert.run());
         workers.spawn(packager.run());
+        workers.spawn(cloudfront.clone().run());
         workers.spawn(dynamodb.run());
         let note = data.join("home.json");
         let text = json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port }).to_string();
@@ -358,12 +368,16 @@ impl Home {
     pub async fn run_until(self, end: impl Future<Output = ()>) {
         let Self { gateway, listener, edge_listener, cloudfront, mut workers, .. } = self;
         workers.spawn(serve(listener, gateway));
-        workers.spawn(async move { cloudfront.serve(edge_listener).await });
+        workers.spawn(cloudfront.clone().serve(edge_listener));
         tokio::select! {
             () = end => {}
             Some(ended) = workers.join_next() => {
                 tracing::error!(?ended, "a worker of the home ended; the home ends with it");
             }
+        }
+        // A full disk or the like must not keep the home from ending.
+        if tokio::time::timeout(LOG_FLUSH_TIMEOUT, cloudfront.flush_logs()).await.is_err() {
+            tracing::warn!("the last access logs could not be written in time");
         }
     }
 }

@@ -21,6 +21,9 @@ pub struct OriginRequest {
     pub headers: HeaderMap,
     /// The body; empty for GET and HEAD.
     pub body: Bytes,
+    /// As whom the edge signed: the distribution's ARN, where an origin access control makes it sign. A bucket's policy is asked
+    /// about it (`AWS:SourceArn`). Within one process no signature has to be computed; the field cannot come from a viewer.
+    pub signer: Option<String>,
 }
 
 /// An origin's answer.

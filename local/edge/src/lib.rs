@@ -14,7 +14,9 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `api` | the operations of the API |
+//! | `api` | the operations of the API, a module a family |
+//! | `key_values` | the API of key value stores' pairs |
+//! | `access_log` | what viewers asked, as files in the log bucket |
 //! | `define` | what the template loader declares |
 //! | `model` | configurations and policies, in CloudFormation's spelling |
 //! | `wire`, `xml` | the same in the API's XML |
@@ -22,8 +24,10 @@
 //! | `table` | the rows behind it all |
 //! | `plane` | the data plane: behaviours, functions, cache, ranges |
 
+mod access_log;
 mod api;
 mod define;
+mod key_values;
 mod managed;
 mod model;
 mod plane;
@@ -32,5 +36,6 @@ mod table;
 mod wire;
 mod xml;
 
-pub use define::{DistributionDefinition, DistributionSpec, FunctionSpec};
-pub use service::{Access, AccessLog, Config, Edge, Error};
+pub use define::{DistributionDefinition, DistributionSpec, FunctionSpec, KeyValueStoreDefinition};
+pub use key_values::KeyValueStores;
+pub use service::{Config, Edge, Error};

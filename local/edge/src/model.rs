@@ -18,6 +18,8 @@ pub(crate) struct DistributionConfig {
     #[serde(default)]
     pub default_root_object: String,
     pub origins: Vec<Origin>,
+    #[serde(default)]
+    pub origin_groups: OriginGroups,
     pub default_cache_behavior: Behavior,
     #[serde(default)]
     pub cache_behaviors: Vec<PathBehavior>,
@@ -25,6 +27,10 @@ pub(crate) struct DistributionConfig {
     pub custom_error_responses: Vec<CustomErrorResponse>,
     #[serde(default)]
     pub comment: String,
+    /// Where requests are logged; nowhere when absent.
+    pub logging: Option<Logging>,
+    #[serde(default)]
+    pub restrictions: Restrictions,
     /// Where edges are; the home has one.
     #[serde(default = "all_edges")]
     pub price_class: String,
@@ -37,6 +43,111 @@ pub(crate) struct DistributionConfig {
     pub http_version: String,
     #[serde(rename = "IPV6Enabled", default)]
     pub ipv6_enabled: bool,
+}
+
+impl DistributionConfig {
+    /// All behaviours, the default one last.
+    pub(crate) fn behaviors(&self) -> impl Iterator<Item = &Behavior> {
+        self.cache_behaviors.iter().map(|path| &path.behavior).chain([&self.default_cache_behavior])
+    }
+
+    /// Checks what only a template can get wrong.
+    pub(crate) fn check_template(&self) -> Result<(), vodline_core::AwsError> {
+        let geography = &self.restrictions.geo_restriction;
+        if geography.restriction_type != "none" || !geography.locations.is_empty() {
+            let field = "Restrictions.GeoRestriction";
+            return Err(vodline_core::AwsError::unsupported_field("cloudfront", "CreateDistribution", field));
+        }
+        let groups = &self.origin_groups;
+        let inconsistent = groups.quantity != groups.items.len()
+            || groups.items.iter().any(|group| {
+                let codes = &group.failover_criteria.status_codes;
+                codes.quantity != codes.items.len() || group.members.quantity != group.members.items.len()
+            });
+        if inconsistent {
+            let message = "OriginGroups has a Quantity other than the number of its Items";
+            return Err(vodline_core::AwsError::bad_request("InconsistentQuantities", message));
+        }
+        Ok(())
+    }
+}
+
+/// Origins that stand in for each other. CloudFormation spells its lists as the API does, with quantities.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct OriginGroups {
+    pub quantity: usize,
+    #[serde(default)]
+    pub items: Vec<OriginGroup>,
+}
+
+/// Two origins: the second is asked when the first cannot be reached or answers with one of the statuses.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct OriginGroup {
+    pub id: String,
+    pub failover_criteria: FailoverCriteria,
+    pub members: Members,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct FailoverCriteria {
+    pub status_codes: StatusCodes,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct StatusCodes {
+    pub quantity: usize,
+    pub items: Vec<u16>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Members {
+    pub quantity: usize,
+    pub items: Vec<Member>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Member {
+    pub origin_id: String,
+}
+
+/// Standard logging (legacy): files in a bucket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Logging {
+    /// A bucket's domain name: `<bucket>.s3.amazonaws.com`.
+    pub bucket: String,
+    #[serde(default)]
+    pub include_cookies: bool,
+    #[serde(default)]
+    pub prefix: String,
+}
+
+/// By country; only none is served, because the home does not know where viewers are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Restrictions {
+    #[serde(default)]
+    pub geo_restriction: GeoRestriction,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct GeoRestriction {
+    pub restriction_type: String,
+    #[serde(default)]
+    pub locations: Vec<String>,
+}
+
+impl Default for GeoRestriction {
+    fn default() -> Self {
+        Self { restriction_type: "none".into(), locations: Vec::new() }
+    }
 }
 
 fn all_edges() -> String {
@@ -146,6 +257,9 @@ pub(crate) struct Behavior {
     pub origin_request_policy_id: String,
     #[serde(default)]
     pub response_headers_policy_id: String,
+    /// Ids of key groups: who may sign URLs and cookies. With none, everybody may see what is served.
+    #[serde(default)]
+    pub trusted_key_groups: Vec<String>,
 }
 
 pub(crate) fn read_methods() -> Vec<String> {
@@ -407,7 +521,7 @@ pub(crate) struct RemovedHeader {
     pub header: String,
 }
 
-/// How the edge signs its requests to an origin. The home's origins trust the edge; what counts is that there is one.
+/// How the edge signs its requests to an origin.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct OriginAccessControl {
@@ -415,6 +529,39 @@ pub(crate) struct OriginAccessControl {
     #[serde(default)]
     pub description: String,
     pub origin_access_control_origin_type: String,
+    /// `always` or `never`; `no-override` is refused.
     pub signing_behavior: String,
     pub signing_protocol: String,
+}
+
+/// A key that signatures of URLs and cookies are checked with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct PublicKey {
+    pub caller_reference: String,
+    pub name: String,
+    /// PEM.
+    pub encoded_key: String,
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// Public keys, by id, that a behaviour may trust.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct KeyGroup {
+    pub name: String,
+    pub items: Vec<String>,
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// A key value store, without its pairs. Its name is its row's id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct KeyValueStore {
+    /// A UUID; the ARN ends with it, and functions may name the store by it.
+    pub id: String,
+    #[serde(default)]
+    pub comment: String,
 }

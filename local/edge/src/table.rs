@@ -40,6 +40,25 @@ pub(crate) const MIGRATION: Migration = Migration {
             created_at TEXT NOT NULL,
             UNIQUE (distribution_id, caller_reference)
         ) STRICT;
+    ", "
+        -- What the template said when it was last applied; what the API changes afterwards stays until the template changes.
+        ALTER TABLE edge_definitions ADD COLUMN applied TEXT NOT NULL DEFAULT '';
+        UPDATE edge_definitions SET applied = body;
+        -- A function's two stages are two rows; until now they were the same.
+        INSERT INTO edge_definitions (kind, logical_id, id, etag, body, created_at, modified_at, applied)
+            SELECT 'live-function', logical_id, id, etag, body, created_at, modified_at, applied
+            FROM edge_definitions WHERE kind = 'function';
+        CREATE TABLE edge_key_values (
+            store_id TEXT NOT NULL,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (store_id, key)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE edge_key_value_versions (
+            store_id TEXT PRIMARY KEY,
+            etag TEXT NOT NULL,
+            modified_at TEXT NOT NULL
+        ) STRICT;
     "],
 };
 
@@ -87,6 +106,12 @@ impl DistributionRow {
         })
     }
 
+    pub(crate) fn delete(transaction: &Transaction<'_>, id: &str) -> Result<()> {
+        transaction.execute("DELETE FROM edge_invalidations WHERE distribution_id = ?1", [id])?;
+        transaction.execute("DELETE FROM edge_distributions WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
     /// Writes the row, over an earlier one if there is one.
     pub(crate) fn put(&self, transaction: &Transaction<'_>) -> Result<()> {
         transaction.execute(
@@ -129,8 +154,14 @@ pub(crate) enum Kind {
     OriginRequestPolicy,
     ResponseHeadersPolicy,
     OriginAccessControl,
-    /// Its id is its name.
+    /// A function's stage DEVELOPMENT; its id is its name.
     Function,
+    /// Its stage LIVE, under the same name.
+    LiveFunction,
+    PublicKey,
+    KeyGroup,
+    /// Its id is its name.
+    KeyValueStore,
 }
 
 impl Kind {
@@ -141,6 +172,10 @@ impl Kind {
             Self::ResponseHeadersPolicy => "response-headers-policy",
             Self::OriginAccessControl => "origin-access-control",
             Self::Function => "function",
+            Self::LiveFunction => "live-function",
+            Self::PublicKey => "public-key",
+            Self::KeyGroup => "key-group",
+            Self::KeyValueStore => "key-value-store",
         }
     }
 }
@@ -153,12 +188,14 @@ pub(crate) struct DefinitionRow {
     pub etag: String,
     /// JSON.
     pub body: String,
+    /// What the template last said; empty for what the API made.
+    pub applied: String,
     pub created_at: Timestamp,
     pub modified_at: Timestamp,
 }
 
 impl DefinitionRow {
-    const COLUMNS: &'static str = "logical_id, id, etag, body, created_at, modified_at";
+    const COLUMNS: &'static str = "logical_id, id, etag, body, created_at, modified_at, applied";
 
     fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
@@ -168,14 +205,16 @@ impl DefinitionRow {
             body: row.get(3)?,
             created_at: time(row, 4)?,
             modified_at: time(row, 5)?,
+            applied: row.get(6)?,
         })
     }
 
+    /// Writes the row, over an earlier one of the same logical id.
     pub(crate) fn put(&self, transaction: &Transaction<'_>, kind: Kind) -> Result<()> {
         transaction.execute(
-            "INSERT INTO edge_definitions (kind, logical_id, id, etag, body, created_at, modified_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (kind, logical_id) DO UPDATE SET id = ?3, etag = ?4, body = ?5, modified_at = ?7",
+            "INSERT INTO edge_definitions (kind, logical_id, id, etag, body, created_at, modified_at, applied)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (kind, logical_id) DO UPDATE SET id = ?3, etag = ?4, body = ?5, modified_at = ?7, applied = ?8",
             params![
                 kind.as_str(),
                 self.logical_id,
@@ -183,9 +222,15 @@ impl DefinitionRow {
                 self.etag,
                 self.body,
                 self.created_at.to_string(),
-                self.modified_at.to_string()
+                self.modified_at.to_string(),
+                self.applied
             ],
         )?;
+        Ok(())
+    }
+
+    pub(crate) fn delete(transaction: &Transaction<'_>, kind: Kind, id: &str) -> Result<()> {
+        transaction.execute("DELETE FROM edge_definitions WHERE kind = ?1 AND id = ?2", params![kind.as_str(), id])?;
         Ok(())
     }
 
@@ -205,6 +250,11 @@ impl DefinitionRow {
             .prepare_cached(&sql)?
             .query_map([kind.as_str()], Self::from_row)?
             .collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The logical id of what the API makes: no name in a template has a slash.
+    pub(crate) fn made_by_api(id: &str) -> String {
+        format!("api/{id}")
     }
 
     /// The body, read.
@@ -269,13 +319,93 @@ impl InvalidationRow {
 
     /// Of one distribution, newest first.
     pub(crate) fn list(connection: &Connection, distribution_id: &str) -> Result<Vec<Self>> {
-        let sql = format!(
-            "SELECT {} FROM edge_invalidations WHERE distribution_id = ?1 ORDER BY rowid DESC LIMIT 100",
-            Self::COLUMNS
-        );
+        let sql =
+            format!("SELECT {} FROM edge_invalidations WHERE distribution_id = ?1 ORDER BY rowid DESC", Self::COLUMNS);
         Ok(connection
             .prepare_cached(&sql)?
             .query_map([distribution_id], Self::read)?
             .collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+/// What is known of a key value store's contents.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyValueVersion {
+    pub etag: String,
+    pub modified_at: Timestamp,
+}
+
+impl KeyValueVersion {
+    pub(crate) fn find(connection: &Connection, store_id: &str) -> Result<Option<Self>> {
+        Ok(connection
+            .prepare_cached("SELECT etag, modified_at FROM edge_key_value_versions WHERE store_id = ?1")?
+            .query_row([store_id], |row| Ok(Self { etag: row.get(0)?, modified_at: time(row, 1)? }))
+            .optional()?)
+    }
+
+    pub(crate) fn put(&self, transaction: &Transaction<'_>, store_id: &str) -> Result<()> {
+        transaction.execute(
+            "INSERT OR REPLACE INTO edge_key_value_versions (store_id, etag, modified_at) VALUES (?1, ?2, ?3)",
+            params![store_id, self.etag, self.modified_at.to_string()],
+        )?;
+        Ok(())
+    }
+}
+
+/// The pairs of key value stores.
+pub(crate) struct KeyValues;
+
+impl KeyValues {
+    pub(crate) fn get(connection: &Connection, store_id: &str, key: &str) -> Result<Option<String>> {
+        Ok(connection
+            .prepare_cached("SELECT value FROM edge_key_values WHERE store_id = ?1 AND key = ?2")?
+            .query_row([store_id, key], |row| row.get(0))
+            .optional()?)
+    }
+
+    pub(crate) fn put(transaction: &Transaction<'_>, store_id: &str, key: &str, value: &str) -> Result<()> {
+        transaction.execute(
+            "INSERT OR REPLACE INTO edge_key_values (store_id, key, value) VALUES (?1, ?2, ?3)",
+            params![store_id, key, value],
+        )?;
+        Ok(())
+    }
+
+    /// Whether there was such a key.
+    pub(crate) fn delete(transaction: &Transaction<'_>, store_id: &str, key: &str) -> Result<bool> {
+        let sql = "DELETE FROM edge_key_values WHERE store_id = ?1 AND key = ?2";
+        Ok(transaction.execute(sql, params![store_id, key])? > 0)
+    }
+
+    /// Pairs whose keys come after this one, in order, at most `limit`.
+    pub(crate) fn page(
+        connection: &Connection,
+        store_id: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(connection
+            .prepare_cached(
+                "SELECT key, value FROM edge_key_values WHERE store_id = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
+            )?
+            .query_map(params![store_id, after, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// How many pairs there are, and their size in bytes.
+    pub(crate) fn size(connection: &Connection, store_id: &str) -> Result<(u64, u64)> {
+        let sql = "SELECT COUNT(*), COALESCE(SUM(LENGTH(CAST(key AS BLOB)) + LENGTH(CAST(value AS BLOB))), 0)
+                   FROM edge_key_values WHERE store_id = ?1";
+        let (count, bytes): (i64, i64) =
+            connection.prepare_cached(sql)?.query_row([store_id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok((count.unsigned_abs(), bytes.unsigned_abs()))
+    }
+
+    /// Forgets a store's pairs.
+    pub(crate) fn clear(transaction: &Transaction<'_>, store_id: &str) -> Result<()> {
+        transaction.execute("DELETE FROM edge_key_values WHERE store_id = ?1", [store_id])?;
+        transaction.execute("DELETE FROM edge_key_value_versions WHERE store_id = ?1", [store_id])?;
+        Ok(())
     }
 }

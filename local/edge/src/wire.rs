@@ -3,21 +3,34 @@
 
 use crate::{
     model::{
-        Behavior, CustomErrorResponse, CustomHeader, CustomOriginConfig, DistributionConfig, FunctionAssociation,
-        Origin, PathBehavior, S3OriginConfig, ViewerCertificate, read_timeout,
+        Behavior, CustomErrorResponse, CustomHeader, CustomOriginConfig, DistributionConfig, FailoverCriteria,
+        FunctionAssociation, KeyGroup, Logging, Member, Members, Origin, OriginAccessControl, OriginGroup,
+        OriginGroups, PathBehavior, PublicKey, Restrictions, S3OriginConfig, StatusCodes, ViewerCertificate,
+        read_timeout,
     },
     xml::{Node, Result, Writer},
 };
 
 impl DistributionConfig {
-    /// Reads the body of UpdateDistribution.
-    pub(crate) fn from_xml(document: &[u8]) -> Result<Self> {
-        let mut node = Node::parse(document, "DistributionConfig")?;
+    /// Reads the body of UpdateDistribution or CreateDistribution.
+    pub(crate) fn from_xml(operation: &'static str, document: &[u8]) -> Result<Self> {
+        let mut node = Node::parse(operation, document, "DistributionConfig")?;
+        let config = Self::read(&mut node)?;
+        node.finish()?;
+        Ok(config)
+    }
+
+    /// Reads the children of `DistributionConfig`.
+    pub(crate) fn read(node: &mut Node) -> Result<Self> {
+        let origin_groups = node.list("OriginGroups", "OriginGroup", OriginGroup::read)?;
         let config = Self {
             caller_reference: node.required("CallerReference")?,
             aliases: node.texts("Aliases", "CNAME")?,
             default_root_object: node.text("DefaultRootObject")?.unwrap_or_default(),
             origins: node.list("Origins", "Origin", Origin::read)?,
+            origin_groups: OriginGroups { quantity: origin_groups.len(), items: origin_groups },
+            logging: node.child("Logging", Logging::read)?.flatten(),
+            restrictions: Restrictions::default(),
             default_cache_behavior: match node.child("DefaultCacheBehavior", Behavior::read)? {
                 Some(behavior) => behavior,
                 None => {
@@ -43,8 +56,6 @@ impl DistributionConfig {
             ipv6_enabled: node.parsed("IsIPV6Enabled")?.unwrap_or(false),
         };
         for feature in [
-            "OriginGroups",
-            "Logging",
             "Restrictions",
             "WebACLId",
             "ContinuousDeploymentPolicyId",
@@ -60,13 +71,8 @@ impl DistributionConfig {
         if let Some(mode) = node.text("ConnectionMode")?
             && mode != "direct"
         {
-            return Err(vodline_core::AwsError::unsupported_field(
-                "cloudfront",
-                "UpdateDistribution",
-                "ConnectionMode",
-            ));
+            return Err(node.unsupported("ConnectionMode"));
         }
-        node.finish()?;
         Ok(config)
     }
 
@@ -75,10 +81,11 @@ impl DistributionConfig {
         writer.text("CallerReference", &self.caller_reference);
         writer.text("DefaultRootObject", &self.default_root_object);
         writer.element("Logging", |writer| {
-            writer.text("Enabled", false);
-            writer.text("IncludeCookies", false);
-            writer.text("Bucket", "");
-            writer.text("Prefix", "");
+            let logging = self.logging.as_ref();
+            writer.text("Enabled", logging.is_some());
+            writer.text("IncludeCookies", logging.is_some_and(|logging| logging.include_cookies));
+            writer.text("Bucket", logging.map_or("", |logging| &logging.bucket));
+            writer.text("Prefix", logging.map_or("", |logging| &logging.prefix));
         });
         writer.text("ContinuousDeploymentPolicyId", "");
         self.write_summary(writer);
@@ -88,7 +95,7 @@ impl DistributionConfig {
     pub(crate) fn write_summary(&self, writer: &mut Writer) {
         writer.texts("Aliases", "CNAME", &self.aliases);
         writer.list("Origins", "Origin", &self.origins, |writer, origin| origin.write(writer));
-        writer.nothing("OriginGroups");
+        writer.list("OriginGroups", "OriginGroup", &self.origin_groups.items, |writer, group| group.write(writer));
         writer.element("DefaultCacheBehavior", |writer| self.default_cache_behavior.write(writer));
         writer.list("CacheBehaviors", "CacheBehavior", &self.cache_behaviors, |writer, behavior| {
             writer.text("PathPattern", &behavior.path_pattern);
@@ -132,11 +139,7 @@ impl Origin {
             s3_origin_config: node.child("S3OriginConfig", |node| {
                 // Thirty seconds are what S3 origins have anyway.
                 if node.parsed::<u32>("OriginReadTimeout")?.is_some_and(|seconds| seconds != read_timeout()) {
-                    return Err(vodline_core::AwsError::unsupported_field(
-                        "cloudfront",
-                        "UpdateDistribution",
-                        "S3OriginConfig.OriginReadTimeout",
-                    ));
+                    return Err(node.unsupported("OriginReadTimeout"));
                 }
                 Ok(S3OriginConfig { origin_access_identity: node.text("OriginAccessIdentity")?.unwrap_or_default() })
             })?,
@@ -185,7 +188,7 @@ impl CustomOriginConfig {
             origin_keepalive_timeout: node.parsed("OriginKeepaliveTimeout")?.unwrap_or(5),
         };
         if node.text("IpAddressType")?.is_some_and(|kind| kind != "ipv4") {
-            return Err(vodline_core::AwsError::unsupported_field("cloudfront", "UpdateDistribution", "IpAddressType"));
+            return Err(node.unsupported("IpAddressType"));
         }
         node.unused("OriginMtlsConfig")?;
         Ok(config)
@@ -223,10 +226,16 @@ impl Behavior {
             cache_policy_id: node.text("CachePolicyId")?.unwrap_or_default(),
             origin_request_policy_id: node.text("OriginRequestPolicyId")?.unwrap_or_default(),
             response_headers_policy_id: node.text("ResponseHeadersPolicyId")?.unwrap_or_default(),
+            trusted_key_groups: node
+                .child("TrustedKeyGroups", |node| {
+                    // It repeats whether there are any.
+                    node.text("Enabled")?;
+                    node.text_items("KeyGroup")
+                })?
+                .unwrap_or_default(),
         };
         for feature in [
             "TrustedSigners",
-            "TrustedKeyGroups",
             "SmoothStreaming",
             "LambdaFunctionAssociations",
             "FieldLevelEncryptionId",
@@ -240,12 +249,14 @@ impl Behavior {
 
     fn write(&self, writer: &mut Writer) {
         writer.text("TargetOriginId", &self.target_origin_id);
-        for name in ["TrustedSigners", "TrustedKeyGroups"] {
-            writer.element(name, |writer| {
-                writer.text("Enabled", false);
-                writer.text("Quantity", 0);
-            });
-        }
+        writer.element("TrustedSigners", |writer| {
+            writer.text("Enabled", false);
+            writer.text("Quantity", 0);
+        });
+        writer.element("TrustedKeyGroups", |writer| {
+            writer.text("Enabled", !self.trusted_key_groups.is_empty());
+            writer.items("KeyGroup", &self.trusted_key_groups, |writer, group| writer.content(group));
+        });
         writer.text("ViewerProtocolPolicy", &self.viewer_protocol_policy);
         writer.element("AllowedMethods", |writer| {
             writer.items("Method", &self.allowed_methods, |writer, method| writer.content(method));
@@ -293,5 +304,121 @@ impl ViewerCertificate {
         writer.optional("IAMCertificateId", self.iam_certificate_id.as_ref());
         writer.optional("SSLSupportMethod", self.ssl_support_method.as_ref());
         writer.optional("MinimumProtocolVersion", self.minimum_protocol_version.as_ref());
+    }
+}
+
+impl OriginGroup {
+    fn read(node: &mut Node) -> Result<Self> {
+        let status_codes = node.child("FailoverCriteria", |node| {
+            node.list("StatusCodes", "StatusCode", |node| node.content_parsed::<u16>())
+        })?;
+        let members =
+            node.list("Members", "OriginGroupMember", |node| Ok(Member { origin_id: node.required("OriginId")? }))?;
+        let group = Self {
+            id: node.required("Id")?,
+            failover_criteria: FailoverCriteria {
+                status_codes: status_codes
+                    .map(|items| StatusCodes { quantity: items.len(), items })
+                    .ok_or_else(|| crate::xml::invalid_argument("an origin group has no FailoverCriteria"))?,
+            },
+            members: Members { quantity: members.len(), items: members },
+        };
+        if node.text("SelectionCriteria")?.is_some_and(|criteria| criteria != "default") {
+            return Err(node.unsupported("SelectionCriteria"));
+        }
+        Ok(group)
+    }
+
+    fn write(&self, writer: &mut Writer) {
+        writer.text("Id", &self.id);
+        writer.element("FailoverCriteria", |writer| {
+            writer.list("StatusCodes", "StatusCode", &self.failover_criteria.status_codes.items, |writer, code| {
+                writer.content(&code.to_string());
+            });
+        });
+        writer.list("Members", "OriginGroupMember", &self.members.items, |writer, member| {
+            writer.text("OriginId", &member.origin_id);
+        });
+    }
+}
+
+impl Logging {
+    /// `None` when logging is switched off.
+    fn read(node: &mut Node) -> Result<Option<Self>> {
+        let enabled: bool = node.parsed("Enabled")?.unwrap_or(false);
+        let logging = Self {
+            include_cookies: node.parsed("IncludeCookies")?.unwrap_or(false),
+            bucket: node.text("Bucket")?.unwrap_or_default(),
+            prefix: node.text("Prefix")?.unwrap_or_default(),
+        };
+        Ok(enabled.then_some(logging))
+    }
+}
+
+impl OriginAccessControl {
+    pub(crate) fn from_xml(operation: &'static str, document: &[u8]) -> Result<Self> {
+        let mut node = Node::parse(operation, document, "OriginAccessControlConfig")?;
+        let control = Self {
+            name: node.required("Name")?,
+            description: node.text("Description")?.unwrap_or_default(),
+            origin_access_control_origin_type: node.required("OriginAccessControlOriginType")?,
+            signing_behavior: node.required("SigningBehavior")?,
+            signing_protocol: node.required("SigningProtocol")?,
+        };
+        node.finish()?;
+        Ok(control)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.text("Name", &self.name);
+        writer.text("Description", &self.description);
+        writer.text("SigningProtocol", &self.signing_protocol);
+        writer.text("SigningBehavior", &self.signing_behavior);
+        writer.text("OriginAccessControlOriginType", &self.origin_access_control_origin_type);
+    }
+}
+
+impl PublicKey {
+    pub(crate) fn from_xml(operation: &'static str, document: &[u8]) -> Result<Self> {
+        let mut node = Node::parse(operation, document, "PublicKeyConfig")?;
+        let key = Self {
+            caller_reference: node.required("CallerReference")?,
+            name: node.required("Name")?,
+            encoded_key: node.required("EncodedKey")?,
+            comment: node.text("Comment")?.unwrap_or_default(),
+        };
+        node.finish()?;
+        Ok(key)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.text("CallerReference", &self.caller_reference);
+        self.write_summary(writer);
+    }
+
+    /// What a summary has in common with the configuration.
+    pub(crate) fn write_summary(&self, writer: &mut Writer) {
+        writer.text("Name", &self.name);
+        writer.text("EncodedKey", &self.encoded_key);
+        writer.text("Comment", &self.comment);
+    }
+}
+
+impl KeyGroup {
+    pub(crate) fn from_xml(operation: &'static str, document: &[u8]) -> Result<Self> {
+        let mut node = Node::parse(operation, document, "KeyGroupConfig")?;
+        let group = Self {
+            name: node.required("Name")?,
+            items: node.plain_texts("Items", "PublicKey")?.unwrap_or_default(),
+            comment: node.text("Comment")?.unwrap_or_default(),
+        };
+        node.finish()?;
+        Ok(group)
+    }
+
+    pub(crate) fn write(&self, writer: &mut Writer) {
+        writer.text("Name", &self.name);
+        writer.plain_texts("Items", "PublicKey", &self.items);
+        writer.text("Comment", &self.comment);
     }
 }

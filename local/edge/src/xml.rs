@@ -1,6 +1,7 @@
 //! XML as CloudFront's API speaks it: elements with text or children, lists as `Quantity` and `Items`. Reading is strict: an
 //! element that nobody asked for is refused by its path.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use quick_xml::{Reader, events::Event};
 use vodline_core::AwsError;
 
@@ -13,6 +14,8 @@ pub(crate) const NAMESPACE: &str = "http://cloudfront.amazonaws.com/doc/2020-05-
 /// An element that is being read: what is taken from it is gone, and what is left at the end is refused.
 #[derive(Debug)]
 pub(crate) struct Node {
+    /// Which operation's document it is; refusals name it.
+    operation: &'static str,
     path: String,
     name: String,
     text: String,
@@ -31,8 +34,8 @@ pub(crate) fn invalid_argument(message: impl Into<String>) -> AwsError {
 }
 
 impl Node {
-    /// Reads a document whose root has this name.
-    pub(crate) fn parse(document: &[u8], root: &str) -> Result<Self> {
+    /// Reads the document of an operation, whose root has this name.
+    pub(crate) fn parse(operation: &'static str, document: &[u8], root: &str) -> Result<Self> {
         let text = std::str::from_utf8(document).map_err(malformed)?;
         let mut reader = Reader::from_str(text);
         let mut open: Vec<Self> = Vec::new();
@@ -40,13 +43,13 @@ impl Node {
             let event = reader.read_event().map_err(malformed)?;
             match event {
                 Event::Start(start) => {
-                    open.push(Self::named(start.local_name().as_ref(), open.last())?);
+                    open.push(Self::named(operation, start.local_name().as_ref(), open.last())?);
                     if open.len() > DEPTH_MAX {
                         return Err(malformed("it nests too deeply"));
                     }
                 }
                 Event::Empty(empty) => {
-                    let node = Self::named(empty.local_name().as_ref(), open.last())?;
+                    let node = Self::named(operation, empty.local_name().as_ref(), open.last())?;
                     match open.last_mut() {
                         Some(parent) => parent.children.push(node),
                         None => return node.rooted(root),
@@ -80,9 +83,9 @@ impl Node {
         }
     }
 
-    fn named(name: &str, parent: Option<&Self>) -> Result<Self> {
+    fn named(operation: &'static str, name: &str, parent: Option<&Self>) -> Result<Self> {
         let path = parent.map_or_else(|| name.to_owned(), |parent| format!("{}.{name}", parent.path));
-        Ok(Self { path, name: name.to_owned(), text: String::new(), children: Vec::new() })
+        Ok(Self { operation, path, name: name.to_owned(), text: String::new(), children: Vec::new() })
     }
 
     fn rooted(self, root: &str) -> Result<Self> {
@@ -119,6 +122,12 @@ impl Node {
                 text.parse().map(Some).map_err(|_| invalid_argument(format!("{path} has the value {text:?}")))
             }
         }
+    }
+
+    /// This element's own text, as a number.
+    pub(crate) fn content_parsed<T: std::str::FromStr>(&mut self) -> Result<T> {
+        let text = std::mem::take(&mut self.text);
+        text.trim().parse().map_err(|_| invalid_argument(format!("{} has the value {text:?}", self.path)))
     }
 
     pub(crate) fn required_parsed<T: std::str::FromStr>(&mut self, name: &str) -> Result<T> {
@@ -169,15 +178,41 @@ impl Node {
         self.items(item, |node| Ok(std::mem::take(&mut node.text)))
     }
 
+    /// A list of texts without a `Quantity`; `None` when it is absent.
+    pub(crate) fn plain_texts(&mut self, name: &str, item: &str) -> Result<Option<Vec<String>>> {
+        self.child(name, |list| {
+            let mut values = Vec::new();
+            while let Some(mut node) = list.take(item) {
+                values.push(std::mem::take(&mut node.text));
+                node.finish()?;
+            }
+            Ok(values)
+        })
+    }
+
+    /// Bytes in base64; those of an absent child are none.
+    pub(crate) fn blob(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = format!("{}.{name}", self.path);
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let compact: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        let bytes = STANDARD.decode(compact).map_err(|_| invalid_argument(format!("{path} is not base64")))?;
+        Ok(Some(bytes))
+    }
+
     /// Takes a child that says a feature is not used: absent, empty, false, zero, or a list of nothing. Anything else is
     /// refused by its name, because the home does not serve the feature.
     pub(crate) fn unused(&mut self, name: &str) -> Result<()> {
         match self.take(name) {
             Some(node) if !node.says_nothing() => {
-                Err(AwsError::unsupported_field("cloudfront", "UpdateDistribution", &node.path))
+                Err(AwsError::unsupported_field("cloudfront", self.operation, &node.path))
             }
             _ => Ok(()),
         }
+    }
+
+    /// The refusal of a child whose value the home does not serve.
+    pub(crate) fn unsupported(&self, name: &str) -> AwsError {
+        AwsError::unsupported_field("cloudfront", self.operation, &format!("{}.{name}", self.path))
     }
 
     fn says_nothing(&self) -> bool {
@@ -193,7 +228,7 @@ impl Node {
     /// Refuses what was not taken.
     pub(crate) fn finish(&self) -> Result<()> {
         match self.children.first() {
-            Some(node) => Err(AwsError::unsupported_field("cloudfront", "UpdateDistribution", &node.path)),
+            Some(node) => Err(AwsError::unsupported_field("cloudfront", self.operation, &node.path)),
             None => Ok(()),
         }
     }
@@ -270,6 +305,15 @@ impl Writer {
         self.list(name, item, values, |writer, value| writer.content(value));
     }
 
+    /// A list without a `Quantity`.
+    pub(crate) fn plain_texts(&mut self, name: &str, item: &str, values: &[String]) {
+        self.element(name, |writer| {
+            for value in values {
+                writer.text(item, value);
+            }
+        });
+    }
+
     /// A list of a feature that is not used.
     pub(crate) fn nothing(&mut self, name: &str) {
         self.element(name, |writer| writer.text("Quantity", 0));
@@ -284,7 +328,7 @@ mod tests {
     use super::*;
 
     fn check_refused(document: &str, words: &str) {
-        let read = Node::parse(document.as_bytes(), "R").and_then(|mut root| {
+        let read = Node::parse("Test", document.as_bytes(), "R").and_then(|mut root| {
             root.required("Id")?;
             root.texts("Names", "Name")?;
             root.unused("Future")?;
@@ -321,19 +365,19 @@ mod tests {
             writer.texts("Names", "Name", &["x".into(), "*&?".into()]);
             writer.nothing("Future");
         });
-        let mut root = Node::parse(document.as_bytes(), "R").unwrap();
+        let mut root = Node::parse("Test", document.as_bytes(), "R").unwrap();
         assert_eq!(root.required("Id").unwrap(), "a & b < \"c\" é");
         assert_eq!(root.texts("Names", "Name").unwrap(), ["x", "*&?"]);
         root.unused("Future").unwrap();
         root.finish().unwrap();
-        let mut root = Node::parse(b"<R>\n  <Id>&#65;<![CDATA[<]]></Id>\n</R>", "R").unwrap();
+        let mut root = Node::parse("Test", b"<R>\n  <Id>&#65;<![CDATA[<]]></Id>\n</R>", "R").unwrap();
         assert_eq!(root.required("Id").unwrap(), "A<");
     }
 
     proptest! {
         #[test]
         fn hostile_documents_never_panic(text in "(<[A-Za-z/!?& ]{0,6}>|&[a-z#0-9]{0,4};|[ -~]){0,40}") {
-            let _ = Node::parse(text.as_bytes(), "R");
+            let _ = Node::parse("Test", text.as_bytes(), "R");
         }
     }
 }

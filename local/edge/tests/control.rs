@@ -3,12 +3,9 @@
 
 mod common;
 
-use std::{convert::Infallible, sync::Arc};
-
 use aws_sdk_cloudfront::{
     Client,
-    config::{BehaviorVersion, Credentials, Region},
-    error::{ProvideErrorMetadata, SdkError},
+    error::ProvideErrorMetadata,
     types::{
         AllowedMethods, CacheBehavior, CacheBehaviors, CachedMethods, CustomErrorResponse, CustomErrorResponses,
         CustomHeaders, CustomOriginConfig, DistributionConfig, EventType, FunctionAssociation, FunctionAssociations,
@@ -16,74 +13,14 @@ use aws_sdk_cloudfront::{
         OriginSslProtocols, Paths, SslProtocol, ViewerProtocolPolicy,
     },
 };
-use http::{Request as HttpRequest, Response as HttpResponse};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::TcpListener;
-use vodline_core::{Authorizer, AwsError, Principal, Protocol, Request, Service};
-use vodline_edge::{DistributionSpec, Edge};
+use vodline_edge::DistributionSpec;
 
-use common::{DISABLED, Home, OPTIMIZED, behavior, distribution, origin, respond};
-
-/// Everybody may do everything but delete the cache's contents.
-struct Policy;
-
-impl Authorizer for Policy {
-    fn authorize(&self, principal: &Principal, action: &str, resource: &str) -> Result<(), AwsError> {
-        if action == "cloudfront:ListInvalidations" {
-            return Err(AwsError::access_denied(principal.arn(), action, resource));
-        }
-        Ok(())
-    }
-}
-
-async fn call(edge: Arc<Edge>, request: HttpRequest<Incoming>) -> Result<HttpResponse<Full<bytes::Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let request = Request {
-        operation: String::new(),
-        method: head.method,
-        path: head.uri.path().into(),
-        query: head.uri.query().unwrap_or_default().into(),
-        headers: head.headers,
-        body: body.collect().await.unwrap().to_bytes(),
-        principal: Principal::Root,
-        request_id: "r".into(),
-        authorizer: Arc::new(Policy),
-    };
-    let response = edge.call(request).await.unwrap_or_else(|error| error.to_response(Protocol::RestXml, "r"));
-    let mut http = HttpResponse::new(Full::new(response.body));
-    *http.status_mut() = response.status;
-    *http.headers_mut() = response.headers;
-    Ok(http)
-}
-
-/// A client of this edge's API.
-async fn client(home: &Home) -> Client {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let edge = home.edge.clone();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let edge = edge.clone();
-            let service = service_fn(move |request| call(edge.clone(), request));
-            tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
-    let config = aws_sdk_cloudfront::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("k", "s", None, None, "test"))
-        .endpoint_url(format!("http://{address}"))
-        .build();
-    Client::from_conf(config)
-}
-
-fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
-    error.as_service_error().and_then(ProvideErrorMetadata::code).unwrap_or("no service error")
-}
+use common::{
+    DISABLED, Home, OPTIMIZED,
+    api::{client, code},
+    behavior, distribution, origin, respond,
+};
 
 async fn home() -> (Home, String, Client) {
     let home = Home::start(|request| respond(200, &request.domain_name)).await;
@@ -394,7 +331,7 @@ async fn lists_invalidations_and_functions_are_answered() {
     assert_eq!(code(&client.get_function().name("none").send().await.unwrap_err()), "NoSuchFunctionExists");
     let denied = client.list_invalidations().distribution_id(&id).send().await.unwrap_err();
     assert_eq!(code(&denied), "AccessDenied");
-    let refused = client.delete_distribution().id(&id).if_match("x").send().await.unwrap_err();
+    let refused = client.list_cache_policies().send().await.unwrap_err();
     assert_eq!(code(&refused), "NotImplemented");
 }
 
@@ -411,6 +348,12 @@ async fn templates_with_mistakes_are_refused_by_name() {
         config
     };
     check(with("Logging", json!({ "Bucket": "b" })), "Logging");
+    check(with("WebACLId", json!("acl")), "WebACLId");
+    check(
+        with("Restrictions", json!({ "GeoRestriction": { "RestrictionType": "whitelist", "Locations": ["DE"] } })),
+        "GeoRestriction",
+    );
+    check(with("CustomErrorResponses", json!([{ "ErrorCode": 418 }])), "InvalidErrorCode");
     check(with("CacheBehaviors", json!([{ "PathPattern": "/a" }])), "TargetOriginId");
     check(with("CacheBehaviors", json!([{ "TargetOriginId": "site" }])), "PathPattern");
     check(with("Origins", json!([])), "needs an origin");
@@ -421,9 +364,9 @@ async fn templates_with_mistakes_are_refused_by_name() {
         ),
         "domain name",
     );
-    let mut viewer_response = behavior("site", OPTIMIZED);
-    viewer_response["FunctionAssociations"] = json!([{ "EventType": "viewer-response", "FunctionARN": "arn" }]);
-    check(with("DefaultCacheBehavior", viewer_response), "viewer-response");
+    let mut origin_request = behavior("site", OPTIMIZED);
+    origin_request["FunctionAssociations"] = json!([{ "EventType": "origin-request", "FunctionARN": "arn" }]);
+    check(with("DefaultCacheBehavior", origin_request), "origin-request");
     assert!(
         home.edge.define_cache_policy("P", &json!({ "Name": "p", "Odd": 1 })).unwrap_err().to_string().contains("Odd")
     );

@@ -687,6 +687,7 @@ async fn the_edge_reads_as_from_an_origin() {
         query: String::new(),
         headers: http::HeaderMap::new(),
         body: bytes::Bytes::new(),
+        signer: None,
     };
     for domain in ["films.s3.us-east-1.amazonaws.com", "films.s3.amazonaws.com"] {
         let answer = home.s3.fetch(request(domain, "/a%20b/%C3%A9.m3u8")).await;

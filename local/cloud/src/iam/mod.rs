@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use vodline_core::{Authorizer, AwsError, Entropy, Principal};
 
-use pattern::matches;
+pub(crate) use pattern::matches;
 
 /// A policy document cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! IAM's wildcards: `*` any run of characters, `?` any one.
 
 /// Whether `text` fits `pattern`; time is proportional to the product of their lengths at worst.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     // Where to go on when the characters after the last `*` do not fit: one character further.

@@ -22,21 +22,17 @@ use vodline_s3::S3;
 use vodline_states::States;
 
 use crate::{
+    bucket_policy::BucketPolicies,
     cloudformation::{Output, StackResource},
     http_api::{HttpApis, Route},
     iam::{Iam, PolicyError},
     template::{Attributes, Evaluator, Template, TemplateError},
 };
 
-/// Resource types that mean nothing on one machine: nobody watches alarms there, and a bucket's or a queue's policy admits
-/// AWS services that are this very process.
-const WITHOUT_EFFECT: &[&str] = &[
-    "AWS::CloudWatch::Alarm",
-    "AWS::CloudWatch::Dashboard",
-    "AWS::Logs::LogGroup",
-    "AWS::S3::BucketPolicy",
-    "AWS::SQS::QueuePolicy",
-];
+/// Resource types that mean nothing on one machine: nobody watches alarms there, and a queue's policy admits AWS services that
+/// are this very process.
+const WITHOUT_EFFECT: &[&str] =
+    &["AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Logs::LogGroup", "AWS::SQS::QueuePolicy"];
 
 /// A resource could not be brought up.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +84,8 @@ pub struct Services {
     pub lambda: Arc<Lambda>,
     /// State machines.
     pub states: Arc<States>,
+    /// Which distribution may read which bucket.
+    pub bucket_policies: Arc<BucketPolicies>,
     /// Distributions and what belongs to them.
     pub cloudfront: Arc<Edge>,
     /// HTTP APIs.
@@ -216,6 +214,7 @@ impl<'a> Builder<'a> {
         let Some(resource) = self.resource(id)? else { return Ok(()) };
         let attributes = match resource.kind {
             "AWS::S3::Bucket" => self.bucket(&resource)?,
+            "AWS::S3::BucketPolicy" => self.bucket_policy(&resource)?,
             "AWS::DynamoDB::Table" => self.table(&resource)?,
             "AWS::SecretsManager::Secret" => self.secret(&resource)?,
             "AWS::SQS::Queue" => self.queue(&resource)?,
@@ -226,6 +225,9 @@ impl<'a> Builder<'a> {
             "AWS::Events::EventBus" => self.event_bus(&resource)?,
             "AWS::CloudFront::OriginAccessControl" => self.origin_access_control(&resource)?,
             "AWS::CloudFront::Function" => self.edge_function(&resource)?,
+            "AWS::CloudFront::KeyValueStore" => self.key_value_store(&resource)?,
+            "AWS::CloudFront::PublicKey" => self.public_key(&resource)?,
+            "AWS::CloudFront::KeyGroup" => self.key_group(&resource)?,
             "AWS::CloudFront::CachePolicy" => self.cache_policy(&resource)?,
             "AWS::CloudFront::ResponseHeadersPolicy" => self.response_headers_policy(&resource)?,
             "AWS::CloudFront::Distribution" => self.distribution(&resource)?,

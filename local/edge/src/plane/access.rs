@@ -1,8 +1,16 @@
 //! Whether a viewer may ask what it asks.
 
-use http::StatusCode;
+use std::borrow::Cow;
 
-use super::{refusal::Refusal, request::Viewer, routes::Route};
+use http::StatusCode;
+use jiff::Timestamp;
+
+use super::{
+    refusal::Refusal,
+    request::{Asked, Viewer},
+    routes::Route,
+    signed,
+};
 
 /// The longest URL; <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html>.
 const URL_BYTES_MAX: usize = 8192;
@@ -16,11 +24,33 @@ pub(super) fn check_form(viewer: &Viewer) -> Result<(), Refusal> {
 }
 
 /// Checks what the behaviour demands.
-pub(super) fn check(viewer: &Viewer, route: &Route) -> Result<(), Refusal> {
+pub(super) fn check(viewer: &Viewer, route: &Route, now: Timestamp) -> Result<(), Refusal> {
     if !route.allows(&viewer.method) {
         let words =
             "This distribution is not configured to allow the HTTP request method that was used for this request.";
         return Err(Refusal::new(StatusCode::FORBIDDEN, words));
     }
-    Ok(())
+    let Some(signers) = &route.signers else { return Ok(()) };
+    let request = signed::Request {
+        scheme: viewer.scheme(),
+        host: viewer.host(),
+        path: viewer.path(),
+        query: viewer.query(),
+        headers: &viewer.headers,
+        viewer: viewer.ip,
+    };
+    signed::check(signers, &request, now).map_err(|denial| Refusal::coded(denial.code(), denial.message()))
+}
+
+/// Takes away what the viewer signed with: it is for the edge alone.
+pub(super) fn strip(route: &Route, asked: &mut Asked<'_>) {
+    if route.signers.is_none() {
+        return;
+    }
+    if let Cow::Owned(query) = signed::strip_query(&asked.query) {
+        asked.query = query.into();
+    }
+    if let Some(headers) = signed::strip_cookies(&asked.headers) {
+        asked.headers = Cow::Owned(headers);
+    }
 }

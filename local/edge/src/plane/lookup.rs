@@ -200,7 +200,7 @@ impl Work {
 
     /// Answers with what the origin sent, and keeps it if it may be kept.
     async fn take(&self, answered: Answered, answer: Answer) {
-        let Answered { entry, file, shareable } = answered;
+        let Answered { entry, file, shareable, .. } = answered;
         let outcome = outcome(&entry, Outcome::Miss);
         match (&entry.content, file) {
             _ if !shareable => tell(answer, &entry.into(), false, outcome),

@@ -5,12 +5,12 @@
 //! | stage | module | what it decides |
 //! |---|---|---|
 //! | route | `routes` | which distribution and which behaviour |
-//! | access | `access` | whether this viewer may ask this at all |
+//! | access | `access`, `signed` | whether this viewer may ask this at all |
 //! | viewer request | `viewer_request` | what the behaviour's function makes of the request, or answers itself |
 //! | cache | `lookup` | a kept answer, or one fetch for all who wait for it |
 //! | origin | `origin` | what the origin is asked, and what its answer is worth |
 //! | delivery | `deliver` | which part and which form of the answer this viewer gets |
-//! | viewer response | `viewer_response` | the headers that every answer gets |
+//! | viewer response | `viewer_response` | the headers that every answer gets, and what the behaviour's function makes of it |
 //! | log | `log` | what is told of the request |
 //!
 //! A hit does: one lookup of the host, of the behaviour, of the key; a copy of the headers; no copy of the body. No lock is held
@@ -41,6 +41,7 @@ mod routes;
 mod selection;
 mod server;
 mod shelf;
+mod signed;
 #[cfg(test)]
 mod testing;
 mod viewer_request;
@@ -61,16 +62,19 @@ use vodline_core::{Clock, Entropy, Origin};
 
 use self::{cache::Cache, disk::Disk, epoch::Epochs, invalidation::Forgotten, lookup::Flights};
 pub(crate) use self::{
-    function::{CODE_BYTES_MAX, Function},
-    routes::{Definitions, Distribution, Routes},
+    function::{CODE_BYTES_MAX, Function, Pairs, try_function},
+    pattern::Pattern,
+    routes::{Definitions, Distribution, LogRoute, Routes},
+    signed::TrustedKey,
+    viewer_response::EDGE_LOCATION,
 };
-use crate::service::AccessLog;
+use crate::access_log::AccessLogs;
 
 /// What the stages share.
 pub(crate) struct Plane {
     clock: Arc<dyn Clock>,
     origin: Arc<dyn Origin>,
-    access_log: Option<Arc<dyn AccessLog>>,
+    access_logs: Option<Arc<AccessLogs>>,
     routes: ArcSwap<Routes>,
     epochs: Arc<Epochs>,
     cache: Cache,
@@ -95,7 +99,7 @@ impl Plane {
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
         origin: Arc<dyn Origin>,
-        access_log: Option<Arc<dyn AccessLog>>,
+        access_logs: Option<Arc<AccessLogs>>,
         tiers: Tiers,
     ) -> Self {
         let epochs = Arc::new(Epochs::default());
@@ -108,7 +112,7 @@ impl Plane {
         Self {
             clock,
             origin,
-            access_log,
+            access_logs,
             routes: ArcSwap::default(),
             cache: Cache::new(tiers.memory_bytes, epochs.clone()),
             disk,

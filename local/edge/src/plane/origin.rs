@@ -14,7 +14,7 @@ use super::{
     freshness::{self, Life},
     headers, refusal,
     request::Asked,
-    routes::{Distribution, OriginRoute, Route},
+    routes::{Distribution, Failover, OriginRoute, Route},
     selection::{self, Names},
 };
 
@@ -27,6 +27,8 @@ const WHOLE_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct Wanted {
     pub distribution: Arc<Distribution>,
     pub origin: usize,
+    /// The origin that stands in for that one, if the request may be made twice.
+    pub failover: Option<Arc<Failover>>,
     pub method: Method,
     pub path: String,
     pub query: String,
@@ -49,9 +51,12 @@ impl Wanted {
         method: Method,
         viewer: IpAddr,
     ) -> Self {
+        // A function that selected an origin meant that one. What changes something is not tried elsewhere.
+        let twice = asked.origin == route.origin && matches!(method, Method::GET | Method::HEAD | Method::OPTIONS);
         Self {
             distribution: distribution.clone(),
             origin: asked.origin,
+            failover: route.failover.clone().filter(|_| twice),
             method,
             path: asked.path.clone().into_owned(),
             query: selection::origin_query(&asked.query, [&route.key, &route.forward]),
@@ -77,22 +82,29 @@ pub(super) struct Answered {
     pub file: Option<PathBuf>,
     /// Whether it may be kept, and given to others than the one who asked.
     pub shareable: bool,
+    /// Whether the origin answered at all, so that these are its words and not the edge's.
+    reached: bool,
 }
 
 impl Answered {
     /// The edge's own word for an origin that failed it.
     fn failure(status: StatusCode, ttl: SignedDuration, now: Timestamp) -> Self {
-        Self { entry: failure(status, ttl, now), file: None, shareable: ttl > SignedDuration::ZERO }
+        Self { entry: failure(status, ttl, now), file: None, shareable: ttl > SignedDuration::ZERO, reached: false }
     }
 }
 
-/// Asks the origin, with the validators of what is kept already.
+/// Asks the origin, with the validators of what is kept already; and when it fails, the origin that stands in for it.
 pub(super) async fn fetch(plane: &Plane, wanted: &Wanted, kept: Option<&Entry>) -> Answered {
-    let origin = &wanted.distribution.origins[wanted.origin];
-    if !origin.trusted {
-        // A private bucket refuses who does not sign.
-        return Answered::failure(StatusCode::FORBIDDEN, SignedDuration::ZERO, plane.clock.now());
+    let answered = fetch_from(plane, wanted, wanted.origin, kept).await;
+    let Some(failover) = &wanted.failover else { return answered };
+    if answered.reached && !failover.statuses.contains(&answered.entry.status.as_u16()) {
+        return answered;
     }
+    fetch_from(plane, wanted, failover.origin, kept).await
+}
+
+async fn fetch_from(plane: &Plane, wanted: &Wanted, origin: usize, kept: Option<&Entry>) -> Answered {
+    let origin = &wanted.distribution.origins[origin];
     let request = origin_request(wanted, origin, kept);
     let response = tokio::time::timeout(origin.timeout, plane.origin.fetch(request)).await;
     let now = plane.clock.now();
@@ -132,7 +144,12 @@ pub(super) async fn fetch(plane: &Plane, wanted: &Wanted, kept: Option<&Entry>) 
         }
     };
     let life = Life::new(ttl, &response.headers, wanted.limits, now);
-    Answered { entry: Entry::new(response.status, response.headers, content, now, life), file, shareable }
+    Answered {
+        entry: Entry::new(response.status, response.headers, content, now, life),
+        file,
+        shareable,
+        reached: true,
+    }
 }
 
 /// The request as the origin gets it: the chosen headers, the origin's custom headers over them, and the edge's own.
@@ -164,6 +181,7 @@ fn origin_request(wanted: &Wanted, origin: &OriginRoute, kept: Option<&Entry>) -
         query: wanted.query.clone(),
         headers,
         body: wanted.body.clone(),
+        signer: origin.signs.then(|| wanted.distribution.arn.to_string()),
     }
 }
 

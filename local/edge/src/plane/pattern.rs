@@ -11,6 +11,11 @@ impl Pattern {
         Self(text.into_bytes().into())
     }
 
+    /// A pattern in which nothing is added: of whole URLs.
+    pub(crate) fn exact(text: &str) -> Self {
+        Self(text.as_bytes().into())
+    }
+
     /// Whether the whole path matches. Takes at most length of pattern times length of path steps.
     pub(crate) fn matches(&self, path: &str) -> bool {
         let (pattern, path) = (&self.0, path.as_bytes());

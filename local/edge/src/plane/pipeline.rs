@@ -1,6 +1,10 @@
 //! The stages, in their order.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Version};
@@ -17,7 +21,7 @@ use super::{
     refusal::Refusal,
     request::{Asked, Viewer},
     routes::{Distribution, Route},
-    selection, viewer_request,
+    selection, viewer_request, viewer_response,
 };
 
 /// A request without its body;
@@ -29,22 +33,29 @@ const REQUEST_BODY_BYTES_MAX: usize = 20 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Answers one request of a viewer's.
-pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, ip: IpAddr) -> Response<Body> {
+pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    let begun = Instant::now();
     let (head, body) = request.into_parts();
     let viewer = Viewer {
         method: head.method,
         version: head.version,
         uri: head.uri,
         headers: head.headers,
-        ip,
+        ip: peer.ip(),
         id: plane.next_id(),
     };
-    let response = respond(plane, &viewer, body).await;
-    log::record(plane, &viewer, &response);
-    response
+    let routes = plane.routes.load_full();
+    let distribution = routes.find(viewer.host());
+    let response = respond(plane, &viewer, distribution, body).await;
+    log::watch(plane, distribution.map(Arc::as_ref), viewer, peer, begun, response)
 }
 
-async fn respond(plane: &Arc<Plane>, viewer: &Viewer, body: Incoming) -> Response<Body> {
+async fn respond(
+    plane: &Arc<Plane>,
+    viewer: &Viewer,
+    distribution: Option<&Arc<Distribution>>,
+    body: Incoming,
+) -> Response<Body> {
     if viewer.size_bytes() > REQUEST_HEAD_BYTES_MAX {
         // CloudFront answers with this number, which nginx made up.
         let status = StatusCode::from_u16(494).unwrap_or(StatusCode::BAD_REQUEST);
@@ -53,8 +64,7 @@ async fn respond(plane: &Arc<Plane>, viewer: &Viewer, body: Incoming) -> Respons
     if let Err(refusal) = access::check_form(viewer) {
         return refusal.into_response(viewer, None);
     }
-    let routes = plane.routes.load_full();
-    let Some(distribution) = routes.find(viewer.host()) else {
+    let Some(distribution) = distribution else {
         return Refusal::new(StatusCode::FORBIDDEN, "There is no distribution.").into_response(viewer, None);
     };
     if viewer.version == Version::HTTP_2 && !distribution.http2 {
@@ -75,8 +85,9 @@ async fn serve(
     route: &Route,
     body: Incoming,
 ) -> Result<Response<Body>, Refusal> {
-    access::check(viewer, route)?;
+    access::check(viewer, route, plane.clock.now())?;
     let mut asked = Asked::new(viewer, route.origin);
+    access::strip(route, &mut asked);
     if let Some(response) = viewer_request::run(viewer, distribution, route, &mut asked)? {
         return Ok(response);
     }
@@ -102,8 +113,11 @@ async fn serve(
         wanted.headers = selection::origin_headers(&asked.headers, policies, sends_body);
         lookup::pass(plane, &wanted).await
     };
+    // Functions are not asked about an origin's errors, even those that a page stands in for.
+    let failed = entry.status.is_client_error() || entry.status.is_server_error();
     let (entry, status) = error_page(plane, distribution, viewer, entry).await;
-    Ok(deliver::deliver(plane, viewer, distribution, route, &entry, status, outcome))
+    let response = deliver::deliver(plane, viewer, distribution, route, &entry, status, outcome);
+    if failed { Ok(response) } else { viewer_response::run(viewer, distribution, route, response) }
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, Refusal> {

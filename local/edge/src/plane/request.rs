@@ -56,6 +56,11 @@ impl Viewer {
         self.uri.query().unwrap_or_default()
     }
 
+    /// By which scheme the viewer comes.
+    pub(super) fn scheme(&self) -> &str {
+        self.uri.scheme_str().unwrap_or("http")
+    }
+
     /// Whom the viewer asks: `:authority` of HTTP/2, `Host` of HTTP/1.
     pub(super) fn host(&self) -> &str {
         let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok());

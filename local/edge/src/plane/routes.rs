@@ -8,13 +8,19 @@ use jiff::SignedDuration;
 use vodline_core::AwsError;
 
 use super::{
-    compression::Codings, freshness::Limits, function::Function, headers::HeadersPlan, pattern::Pattern,
+    compression::Codings,
+    freshness::Limits,
+    function::{Function, Stores},
+    headers::HeadersPlan,
+    pattern::Pattern,
     selection::Selection,
+    signed::TrustedKey,
 };
 use crate::{
     managed,
     model::{
-        Behavior, CachePolicy, DistributionConfig, Origin, OriginRequestPolicy, ResponseHeadersPolicy, read_timeout,
+        Behavior, CachePolicy, DistributionConfig, FunctionAssociation, Logging, Origin, OriginAccessControl,
+        OriginGroup, OriginRequestPolicy, ResponseHeadersPolicy, read_timeout,
     },
     xml::invalid_argument,
 };
@@ -23,6 +29,13 @@ use crate::{
 const ORIGINS_MAX: usize = 100;
 const BEHAVIORS_MAX: usize = 75;
 const CUSTOM_HEADERS_MAX: usize = 30;
+const ORIGIN_GROUPS_MAX: usize = 10;
+const KEY_GROUPS_OF_BEHAVIOR_MAX: usize = 4;
+/// Statuses an origin group may fail over at, and custom error responses may be for:
+/// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/high_availability_origin_failover.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/creating-custom-error-pages.html>.
+const FAILOVER_STATUSES: [u16; 8] = [403, 404, 416, 429, 500, 502, 503, 504];
+const ERROR_STATUSES: [u16; 11] = [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504];
 
 /// What configurations refer to, by id; functions by name.
 #[derive(Clone, Debug, Default)]
@@ -30,14 +43,19 @@ pub(crate) struct Definitions {
     pub cache_policies: HashMap<String, CachePolicy>,
     pub origin_request_policies: HashMap<String, OriginRequestPolicy>,
     pub response_headers_policies: HashMap<String, ResponseHeadersPolicy>,
-    pub origin_access_controls: Vec<String>,
+    pub origin_access_controls: HashMap<String, OriginAccessControl>,
+    /// The stage LIVE.
     pub functions: HashMap<String, Arc<Function>>,
+    pub stores: Stores,
+    pub key_groups: HashMap<String, Vec<Arc<TrustedKey>>>,
 }
 
 /// One distribution.
 #[derive(Debug)]
 pub(crate) struct Distribution {
     pub id: Arc<str>,
+    /// As whom it signs what it asks of buckets.
+    pub arn: Arc<str>,
     pub domain_name: String,
     /// With its slash; empty when there is none.
     pub default_root: String,
@@ -51,6 +69,8 @@ pub(crate) struct Distribution {
     pub via: HeaderValue,
     /// Whether viewers may speak HTTP/2.
     pub http2: bool,
+    /// Where requests are logged, if anywhere.
+    pub log: Option<Arc<LogRoute>>,
 }
 
 #[derive(Debug)]
@@ -60,8 +80,25 @@ pub(crate) struct OriginRoute {
     pub path: String,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub timeout: Duration,
-    /// Whether the origin lets the edge in: a bucket does so by origin access control only.
-    pub trusted: bool,
+    /// Whether requests are signed by origin access control, which buckets ask for.
+    pub signs: bool,
+}
+
+/// Where a distribution's requests are logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogRoute {
+    pub distribution: Arc<str>,
+    pub bucket: String,
+    /// Goes before the names of the files; ends with a slash unless it is empty.
+    pub prefix: String,
+    pub cookies: bool,
+}
+
+/// The origin that is asked when a group's first fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failover {
+    pub origin: usize,
+    pub statuses: Vec<u16>,
 }
 
 /// How requests of one behaviour are served.
@@ -73,7 +110,12 @@ pub(crate) struct Route {
     pub limits: Limits,
     pub key: Selection,
     pub forward: Selection,
-    pub function: Option<Arc<Function>>,
+    /// The origin that stands in for `origin`, in a group.
+    pub failover: Option<Arc<Failover>>,
+    /// Whose signatures are asked for; `None` lets everybody in.
+    pub signers: Option<Vec<Arc<TrustedKey>>>,
+    pub request_function: Option<Arc<Function>>,
+    pub response_function: Option<Arc<Function>>,
     pub headers: Option<Arc<HeadersPlan>>,
     /// In which forms answers are kept beside the plain one.
     pub codings: Codings,
@@ -106,6 +148,7 @@ impl Distribution {
     /// Resolves a configuration.
     pub(crate) fn new(
         id: &str,
+        arn: &str,
         domain_name: &str,
         config: &DistributionConfig,
         definitions: &Definitions,
@@ -114,10 +157,14 @@ impl Distribution {
         let origin_ids: Vec<String> = config.origins.iter().map(|origin| origin.id.clone()).collect();
         let mut sorted = origin_ids.clone();
         sorted.sort();
+        sorted.extend(config.origin_groups.items.iter().map(|group| group.id.clone()));
+        sorted.sort();
         if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(invalid_argument("two origins have the same Id"));
+            return Err(invalid_argument("two origins or origin groups have the same Id"));
         }
-        let route = |behavior: &Behavior| Route::new(behavior, &origin_ids, definitions);
+        let groups = config.origin_groups.items.iter().map(|group| group_plan(group, &origin_ids));
+        let targets = Targets { ids: &origin_ids, groups: groups.collect::<Result<_, _>>()? };
+        let route = |behavior: &Behavior| Route::new(behavior, &targets, definitions);
         let behaviors = config.cache_behaviors.iter().map(|behavior| {
             if behavior.path_pattern.is_empty() {
                 return Err(invalid_argument("a PathPattern is empty"));
@@ -136,6 +183,8 @@ impl Distribution {
         }
         Ok(Self {
             id: id.into(),
+            arn: arn.into(),
+            log: config.logging.as_ref().map(|logging| log_route(id, logging)).transpose()?.map(Arc::new),
             domain_name: domain_name.into(),
             default_root,
             origins: config
@@ -162,6 +211,12 @@ fn check_counts(config: &DistributionConfig) -> Result<(), AwsError> {
         return Err(AwsError::bad_request(
             "TooManyOrigins",
             "Processing your request will cause you to exceed the maximum number of origins allowed.",
+        ));
+    }
+    if config.origin_groups.items.len() > ORIGIN_GROUPS_MAX {
+        return Err(AwsError::bad_request(
+            "TooManyOriginGroupsPerDistribution",
+            "Processing your request will cause you to exceed the maximum number of origin groups allowed.",
         ));
     }
     if config.cache_behaviors.len() >= BEHAVIORS_MAX {
@@ -207,10 +262,23 @@ impl OriginRoute {
             ));
         }
         let control = &origin.origin_access_control_id;
-        if !control.is_empty() && !definitions.origin_access_controls.contains(control) {
+        let signs = match definitions.origin_access_controls.get(control) {
+            Some(control) => control.signing_behavior == "always",
+            None if control.is_empty() => false,
+            None => {
+                return Err(AwsError::bad_request(
+                    "InvalidOriginAccessControl",
+                    format!("The origin access control is not valid: {control}"),
+                ));
+            }
+        };
+        if !control.is_empty() && origin.custom_origin_config.is_some() {
             return Err(AwsError::bad_request(
-                "InvalidOriginAccessControl",
-                format!("The origin access control is not valid: {control}"),
+                "InvalidDomainNameForOriginAccessControl",
+                format!(
+                    "An origin access control is associated with an origin whose domain name is not supported: {}",
+                    origin.id
+                ),
             ));
         }
         if origin.custom_headers.len() > CUSTOM_HEADERS_MAX {
@@ -231,7 +299,7 @@ impl OriginRoute {
             path: origin.origin_path.clone(),
             headers: headers.collect::<Result<_, _>>()?,
             timeout: Duration::from_secs(seconds.into()),
-            trusted: origin.custom_origin_config.is_some() || !control.is_empty(),
+            signs,
         })
     }
 }
@@ -279,13 +347,9 @@ fn custom_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), A
 }
 
 impl Route {
-    fn new(behavior: &Behavior, origin_ids: &[String], definitions: &Definitions) -> Result<Self, AwsError> {
-        let origin = origin_ids.iter().position(|id| *id == behavior.target_origin_id).ok_or_else(|| {
-            AwsError::not_found(
-                "NoSuchOrigin",
-                format!("One or more of your origins or origin groups do not exist: {}", behavior.target_origin_id),
-            )
-        })?;
+    fn new(behavior: &Behavior, targets: &Targets<'_>, definitions: &Definitions) -> Result<Self, AwsError> {
+        let (origin, failover) = targets.find(&behavior.target_origin_id)?;
+        let functions = &behavior.function_associations;
         let (key, limits, codings) = cache_plan(&behavior.cache_policy_id, definitions)?;
         Ok(Self {
             methods: methods(&behavior.allowed_methods)?,
@@ -294,7 +358,10 @@ impl Route {
             limits,
             key,
             forward: forward_plan(&behavior.origin_request_policy_id, definitions)?,
-            function: function(behavior, definitions)?,
+            failover,
+            signers: signers(&behavior.trusted_key_groups, definitions)?,
+            request_function: function(functions, "viewer-request", definitions)?,
+            response_function: function(functions, "viewer-response", definitions)?,
             headers: headers_plan(&behavior.response_headers_policy_id, definitions)?,
             codings: if behavior.compress { codings } else { Codings::default() },
         })
@@ -374,31 +441,119 @@ fn headers_plan(id: &str, definitions: &Definitions) -> Result<Option<Arc<Header
     Ok(Some(Arc::new(HeadersPlan::new(&policy)?)))
 }
 
-fn function(behavior: &Behavior, definitions: &Definitions) -> Result<Option<Arc<Function>>, AwsError> {
-    match behavior.function_associations.as_slice() {
-        [] => Ok(None),
-        [association] if association.event_type == "viewer-request" => {
-            let name = association.function_arn.rsplit("function/").next().unwrap_or_default();
-            definitions.functions.get(name).cloned().map(Some).ok_or_else(|| {
-                AwsError::bad_request(
-                    "InvalidFunctionAssociation",
-                    format!("The function does not exist: {}", association.function_arn),
-                )
-            })
-        }
-        [association] if association.event_type != "viewer-response" => Err(AwsError::bad_request(
-            "InvalidFunctionAssociation",
-            format!("The event type {:?} is none of a function", association.event_type),
-        )),
-        _ => Err(AwsError::unsupported_field(
-            "cloudfront",
-            "UpdateDistribution",
-            "FunctionAssociations: viewer-response",
-        )),
+/// The keys of the groups that a behaviour trusts; `None` when it trusts none, because it asks for no signature.
+fn signers(groups: &[String], definitions: &Definitions) -> Result<Option<Vec<Arc<TrustedKey>>>, AwsError> {
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    if groups.len() > KEY_GROUPS_OF_BEHAVIOR_MAX {
+        return Err(AwsError::bad_request(
+            "TooManyKeyGroupsAssociatedToDistribution",
+            "The number of key groups referenced by this distribution is more than the maximum allowed.",
+        ));
+    }
+    let mut keys = Vec::new();
+    for group in groups {
+        let known = definitions.key_groups.get(group).ok_or_else(|| {
+            AwsError::bad_request(
+                "TrustedKeyGroupDoesNotExist",
+                format!("The specified key group does not exist: {group}"),
+            )
+        })?;
+        keys.extend(known.iter().cloned());
+    }
+    Ok(Some(keys))
+}
+
+/// The function of one kind, if the behaviour has one.
+fn function(
+    associations: &[FunctionAssociation],
+    event_type: &str,
+    definitions: &Definitions,
+) -> Result<Option<Arc<Function>>, AwsError> {
+    let invalid = |message: String| Err(AwsError::bad_request("InvalidFunctionAssociation", message));
+    let known = ["viewer-request", "viewer-response"];
+    if let Some(odd) = associations.iter().find(|association| !known.contains(&association.event_type.as_str())) {
+        return invalid(format!("The event type {:?} is none of a function", odd.event_type));
+    }
+    let mut fitting = associations.iter().filter(|association| association.event_type == event_type);
+    let Some(association) = fitting.next() else { return Ok(None) };
+    if fitting.next().is_some() {
+        return invalid(format!("A behaviour has one function for {event_type}"));
+    }
+    let name = association.function_arn.rsplit("function/").next().unwrap_or_default();
+    match definitions.functions.get(name) {
+        Some(function) => Ok(Some(function.clone())),
+        None => invalid(format!("The function does not exist or is not published: {}", association.function_arn)),
     }
 }
 
+/// What a behaviour may name as its target.
+struct Targets<'a> {
+    ids: &'a [String],
+    groups: HashMap<String, (usize, Arc<Failover>)>,
+}
+
+impl Targets<'_> {
+    fn find(&self, target: &str) -> Result<(usize, Option<Arc<Failover>>), AwsError> {
+        if let Some((origin, failover)) = self.groups.get(target) {
+            return Ok((*origin, Some(failover.clone())));
+        }
+        Ok((origin_index(target, self.ids)?, None))
+    }
+}
+
+fn origin_index(target: &str, ids: &[String]) -> Result<usize, AwsError> {
+    ids.iter().position(|id| id == target).ok_or_else(|| {
+        let message = format!("One or more of your origins or origin groups do not exist: {target}");
+        AwsError::not_found("NoSuchOrigin", message)
+    })
+}
+
+fn group_plan(group: &OriginGroup, ids: &[String]) -> Result<(String, (usize, Arc<Failover>)), AwsError> {
+    let [first, second] = group.members.items.as_slice() else {
+        return Err(invalid_argument(format!("the origin group {} does not have two members", group.id)));
+    };
+    let (origin, other) = (origin_index(&first.origin_id, ids)?, origin_index(&second.origin_id, ids)?);
+    if origin == other {
+        return Err(invalid_argument(format!("the origin group {} has one origin twice", group.id)));
+    }
+    let statuses = &group.failover_criteria.status_codes.items;
+    if statuses.is_empty() || !statuses.iter().all(|status| FAILOVER_STATUSES.contains(status)) {
+        return Err(invalid_argument(format!(
+            "the origin group {} has FailoverCriteria other than {FAILOVER_STATUSES:?}",
+            group.id
+        )));
+    }
+    Ok((group.id.clone(), (origin, Arc::new(Failover { origin: other, statuses: statuses.clone() }))))
+}
+
+/// Where logs go: the bucket is given by its domain name.
+fn log_route(id: &str, logging: &Logging) -> Result<LogRoute, AwsError> {
+    let bucket = logging.bucket.strip_suffix(".amazonaws.com").and_then(|host| host.split_once(".s3"));
+    let Some((bucket, _)) = bucket.filter(|(bucket, _)| !bucket.is_empty()) else {
+        return Err(invalid_argument(format!(
+            "The parameter Logging Bucket is not the domain name of a bucket: {}",
+            logging.bucket
+        )));
+    };
+    if logging.prefix.starts_with('/') {
+        return Err(invalid_argument("The parameter Logging Prefix begins with a slash"));
+    }
+    let slash = if logging.prefix.is_empty() || logging.prefix.ends_with('/') { "" } else { "/" };
+    Ok(LogRoute {
+        distribution: id.into(),
+        bucket: bucket.to_owned(),
+        prefix: format!("{}{slash}", logging.prefix),
+        cookies: logging.include_cookies,
+    })
+}
+
 fn error_route(response: &crate::model::CustomErrorResponse) -> Result<(u16, ErrorRoute), AwsError> {
+    if !ERROR_STATUSES.contains(&response.error_code) {
+        let message = format!("The error code {} is none of {ERROR_STATUSES:?}", response.error_code);
+        return Err(AwsError::bad_request("InvalidErrorCode", message));
+    }
     let page = match (response.response_page_path.as_str(), response.response_code) {
         ("", None) => None,
         (path, Some(code)) if path.starts_with('/') => {

@@ -7,7 +7,7 @@
 use std::{
     convert::Infallible,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc,
@@ -131,7 +131,7 @@ async fn serve_accepted(plane: Arc<Plane>, mut accepted: mpsc::Receiver<Accepted
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES);
         let plane = plane.clone();
         tokio::spawn(async move {
-            serve_connection(plane, stream, peer.ip()).await;
+            serve_connection(plane, stream, peer).await;
             drop((slot, here));
         });
     }
@@ -163,13 +163,17 @@ impl Drop for Answering<'_> {
     }
 }
 
-async fn serve_connection(plane: Arc<Plane>, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, ip: IpAddr) {
+async fn serve_connection(
+    plane: Arc<Plane>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+) {
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request| {
         let (plane, activity) = (plane.clone(), activity.clone());
         async move {
             let _answering = Answering::new(&activity);
-            Ok::<_, Infallible>(pipeline::handle(&plane, request, ip).await)
+            Ok::<_, Infallible>(pipeline::handle(&plane, request, peer).await)
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

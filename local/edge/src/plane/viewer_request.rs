@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{Method, Response, header};
 
 use super::{
     answer::{self, Body},
-    function::{self, Call, Verdict},
+    function::{self, Call, Generated, Verdict},
     headers,
     refusal::Refusal,
     request::{Asked, Outcome, Viewer},
@@ -22,7 +22,7 @@ pub(super) fn run(
     route: &Route,
     asked: &mut Asked<'_>,
 ) -> Result<Option<Response<Body>>, Refusal> {
-    let Some(function) = &route.function else { return Ok(None) };
+    let Some(function) = &route.request_function else { return Ok(None) };
     let call = Call {
         distribution_id: &distribution.id,
         distribution_domain: &distribution.domain_name,
@@ -31,7 +31,7 @@ pub(super) fn run(
         method: viewer.method.as_str(),
         uri: &asked.path,
         query: &asked.query,
-        headers: &viewer.headers,
+        headers: &asked.headers,
         origins: &distribution.origin_ids,
     };
     match function::run(function, &call) {
@@ -43,33 +43,25 @@ pub(super) fn run(
             asked.headers = Cow::Owned(headers);
             Ok(None)
         }
-        Ok(Verdict::Response { status, headers, body }) => {
-            Ok(Some(generated(viewer, distribution, route, status, headers, body)))
-        }
+        Ok(Verdict::Response(answer)) => Ok(Some(generated(viewer, distribution, route, answer))),
         Err(error) => {
             tracing::warn!(function = function.name, error = %error, "a viewer-request function failed");
-            Err(Refusal {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                outcome: Outcome::FunctionFailed,
-                words: "The CloudFront function associated with the CloudFront distribution is invalid or could not run.",
-            })
+            Err(Refusal { status: error.status(), outcome: Outcome::FunctionFailed, words: FAILED, code: None })
         }
     }
 }
 
+/// What a viewer is told of a function that failed.
+pub(super) const FAILED: &str =
+    "The CloudFront function associated with the CloudFront distribution is invalid or could not run.";
+
 /// A function's own answer.
-fn generated(
-    viewer: &Viewer,
-    distribution: &Distribution,
-    route: &Route,
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response<Body> {
+fn generated(viewer: &Viewer, distribution: &Distribution, route: &Route, answer: Generated) -> Response<Body> {
+    let body = answer.body.unwrap_or_default();
     let length = body.len();
     let mut response = Response::new(answer::full(if viewer.method == Method::HEAD { Bytes::new() } else { body }));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
     headers::remove_hop_by_hop(response.headers_mut());
     response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     let policy = route.headers.as_deref();

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod api;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
@@ -17,7 +19,10 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use vodline_core::{Account, AwsError, ManualClock, Origin, OriginBody, OriginRequest, OriginResponse, SeededEntropy};
+use vodline_core::{
+    Account, AwsError, ManualClock, ObjectBody, ObjectInfo, ObjectMetadata, Objects, Origin, OriginBody, OriginRequest,
+    OriginResponse, SeededEntropy,
+};
 use vodline_edge::{Config, DistributionDefinition, DistributionSpec, Edge, FunctionSpec};
 
 pub(crate) const OPTIMIZED: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
@@ -39,6 +44,56 @@ impl Origin for FakeOrigin {
             tokio::time::sleep(self.delay).await;
         }
         (self.answer)(&request)
+    }
+}
+
+/// Buckets that remember what was put into them; the one called `gone` does not exist.
+#[derive(Default)]
+pub(crate) struct Buckets(Mutex<Vec<(String, String, Vec<u8>)>>);
+
+impl Buckets {
+    /// Bucket, key and bytes of all objects, in the order they came.
+    pub(crate) fn all(&self) -> Vec<(String, String, Vec<u8>)> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Objects for Buckets {
+    fn get(&self, _: &str, key: &str) -> Result<ObjectBody, AwsError> {
+        Err(AwsError::not_found("NoSuchKey", key))
+    }
+
+    fn put_file(
+        &self,
+        bucket: &str,
+        key: &str,
+        from: &std::path::Path,
+        metadata: ObjectMetadata,
+    ) -> Result<ObjectInfo, AwsError> {
+        if bucket == "gone" {
+            return Err(AwsError::not_found("NoSuchBucket", bucket));
+        }
+        let bytes = std::fs::read(from).unwrap();
+        std::fs::remove_file(from).unwrap();
+        let size_bytes = bytes.len() as u64;
+        self.0.lock().unwrap().push((bucket.to_owned(), key.to_owned(), bytes));
+        let last_modified = Timestamp::UNIX_EPOCH;
+        Ok(ObjectInfo {
+            key: key.to_owned(),
+            size_bytes,
+            etag: String::new(),
+            version_id: None,
+            last_modified,
+            metadata,
+        })
+    }
+
+    fn delete(&self, _: &str, _: &str) -> Result<(), AwsError> {
+        Ok(())
+    }
+
+    fn list(&self, _: &str, _: &str) -> Result<Vec<ObjectInfo>, AwsError> {
+        Ok(Vec::new())
     }
 }
 
@@ -69,6 +124,7 @@ pub(crate) fn distribution(origins: Value, default: Value, behaviors: Value) -> 
 pub(crate) struct Home {
     pub(crate) edge: Arc<Edge>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) objects: Arc<Buckets>,
     origin: Arc<FakeOrigin>,
     address: SocketAddr,
     directory: tempfile::TempDir,
@@ -107,9 +163,10 @@ impl Home {
         let origin = Arc::new(FakeOrigin { delay, answer: Box::new(answer), seen: Mutex::default() });
         let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
         let directory = tempfile::tempdir().unwrap();
-        let edge = open(directory.path(), &origin, &clock);
+        let objects = Arc::new(Buckets::default());
+        let edge = open(directory.path(), &origin, &clock, &objects);
         let address = serve(&edge).await;
-        Self { edge, clock, origin, address, directory }
+        Self { edge, clock, objects, origin, address, directory }
     }
 
     /// The same home after an orderly end and a new start.
@@ -123,7 +180,7 @@ impl Home {
 
     /// The same data directory, opened by another process.
     pub(crate) fn reopen(&self) -> Arc<Edge> {
-        open(self.directory.path(), &self.origin, &self.clock)
+        open(self.directory.path(), &self.origin, &self.clock, &self.objects)
     }
 
     pub(crate) fn define(&self, config: Value) -> DistributionDefinition {
@@ -141,6 +198,8 @@ impl Home {
             code: code.into(),
             runtime: "cloudfront-js-2.0".into(),
             comment: "a test's".into(),
+            key_value_stores: Vec::new(),
+            auto_publish: true,
         })
     }
 
@@ -193,14 +252,19 @@ async fn serve(edge: &Arc<Edge>) -> SocketAddr {
     address
 }
 
-fn open(directory: &std::path::Path, origin: &Arc<FakeOrigin>, clock: &Arc<ManualClock>) -> Arc<Edge> {
+fn open(
+    directory: &std::path::Path,
+    origin: &Arc<FakeOrigin>,
+    clock: &Arc<ManualClock>,
+    objects: &Arc<Buckets>,
+) -> Arc<Edge> {
     Edge::open(Config {
         data_directory: directory.into(),
         account: Account::default(),
         clock: clock.clone(),
         entropy: Arc::new(SeededEntropy::new(11)),
         origin: origin.clone(),
-        access_log: None,
+        objects: Some(objects.clone()),
         cache_bytes: 64 << 20,
         disk_cache_bytes: 256 << 20,
     })
