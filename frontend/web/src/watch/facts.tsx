@@ -132,7 +132,7 @@ function ReceiptPanel({ receipt }: { receipt: Receipt }) {
       <dl class="facts">
         <Fact name="When">{formatMoment(new Date(receipt.verifiedAt))}</Fact>
         {receipt.renditions.map((rendition) => (
-          <Fact key={rendition.playlistPath} name={rendition.resolution ?? "Rendition"}>
+          <Fact key={rendition.playlistPath} name={rendition.resolution ?? "Sound"}>
             {count(rendition.segments, "segment")}, {formatClock(rendition.durationMs)}
           </Fact>
         ))}

@@ -2,7 +2,7 @@ import { expect, type Page } from "@playwright/test";
 import { expectAccessible, shoot, watchForComplaints } from "./checks";
 import { test } from "./fixtures";
 import { ordinaryDay } from "./stub/site";
-import { failedVideo, inState, processingVideo, readyVideo, videoId } from "./stub/videos";
+import { failedVideo, inState, processingVideo, readyVideo, soundVideo, videoId } from "./stub/videos";
 
 const THEMES = ["light", "dark"] as const;
 
@@ -251,6 +251,20 @@ test.describe("watch", () => {
     await page.mouse.move(bar.x + bar.width * 0.7, bar.y + bar.height / 2);
     await expect(page.locator(".vod-storyboard")).toBeVisible();
     await shoot(page, "watch-storyboard");
+  });
+
+  test("every stream is linked to, and sound alone is a video too", async ({ page, site }) => {
+    site.videos = [readyVideo(1), soundVideo(2)];
+    await page.goto(`${site.origin}/watch.html?v=${videoId(1)}`);
+    const streams = page.getByRole("region", { name: "Streams" });
+    await expect(streams.getByRole("link")).toHaveText(["master.m3u8", "master.mpd"]);
+    await page.goto(`${site.origin}/watch.html?v=${videoId(2)}`);
+    await expect(page.getByText("128k")).toBeVisible();
+    await expect(streams.getByRole("link")).toHaveText(["master.m3u8"]);
+    await expect(page.locator("dt:text-is('Picture') + dd")).toHaveText("None");
+    // The player is given what there is.
+    await expect(page.locator("vod-player")).toHaveAttribute("src", /master\.m3u8$/);
+    await expectAccessible(page);
   });
 
   test("a stream that does not come is told, and tried again", async ({ page, site }) => {

@@ -31,7 +31,11 @@ export function readyVideo(number: number, change: Partial<Video> = {}): Video {
       { name: "360p", width: 640, height: 360, averageBitrateBps: 812_000 },
       { name: "720p", width: 1280, height: 720, averageBitrateBps: 2_640_000 },
     ],
-    playback: { hls: "/v/group-1/out/v1/asset/master.m3u8", mp4: `/media/${id}/mp4/video.mp4` },
+    playback: {
+      hls: "/v/group-1/out/v1/asset/master.m3u8",
+      dash: "/v/group-1/out/v1/asset/master.mpd",
+      mp4: `/media/${id}/mp4/video.mp4`,
+    },
     poster: `/media/${id}/images/poster.jpg`,
     storyboard: `/media/${id}/images/storyboard.vtt`,
     receipt: {
@@ -50,6 +54,14 @@ export function readyVideo(number: number, change: Partial<Video> = {}): Video {
     executionArn: `arn:aws:states:eu-central-1:000000000000:execution:publish:run-${number}`,
     ...change,
   };
+}
+
+/** A READY video that is sound alone, packaged by the job itself. */
+export function soundVideo(number: number): Video {
+  const { poster: _poster, storyboard: _storyboard, ...row } = readyVideo(number);
+  const playback = { cmaf: row.playback?.hls ?? null };
+  const facts = { container: "mp4", durationMs: 24_000, audio: row.facts?.audio ?? [] };
+  return { ...row, facts, playback, renditions: [{ name: "64k" }, { name: "128k" }] };
 }
 
 /** A video in the making. */
