@@ -4,6 +4,7 @@
 //! reads the template and [`stack`] brings up what it describes; [`gateway`] routes calls by [`signature`] and name, under
 //! [`iam`]; the small services that exist only to hold things together live here too.
 
+mod asymmetric;
 pub mod bucket_policy;
 pub mod cloudformation;
 pub mod gateway;

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest, Sha256};
 use vodline_core::{AwsError, Principal};
 
-use crate::iam::Iam;
+use crate::{asymmetric, iam::Iam};
 
 /// What SigV4 leaves as it is: letters, digits and `-._~`.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -24,6 +24,8 @@ pub struct Authorization<'a> {
     pub scope: &'a str,
     /// The service of the scope.
     pub service: &'a str,
+    /// Whether this is Version 4A, whose scope has no region.
+    asymmetric: bool,
     signed_headers: &'a str,
     signature: &'a str,
 }
@@ -32,14 +34,18 @@ impl<'a> Authorization<'a> {
     /// Reads the header; `None` when it is not of this scheme.
     #[must_use]
     pub fn parse(header: &'a str) -> Option<Self> {
-        let rest = header.strip_prefix("AWS4-HMAC-SHA256")?;
+        let (rest, asymmetric) = match header.strip_prefix("AWS4-HMAC-SHA256") {
+            Some(rest) => (rest, false),
+            None => (header.strip_prefix(asymmetric::ALGORITHM)?, true),
+        };
         let field =
             |name: &str| rest.split(',').map(str::trim).find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
         let (access_key_id, scope) = field("Credential")?.split_once('/')?;
         Some(Self {
             access_key_id,
             scope,
-            service: scope.split('/').nth(2)?,
+            service: scope.split('/').nth(if asymmetric { 1 } else { 2 })?,
+            asymmetric,
             signed_headers: field("SignedHeaders")?,
             signature: field("Signature")?,
         })
@@ -53,10 +59,14 @@ impl<'a> Authorization<'a> {
         let (principal, secret) = iam.identify(self.access_key_id).ok_or_else(|| {
             refusal("UnrecognizedClientException", "The security token included in the request is invalid.")
         })?;
-        let signature = self.sign(&secret, parts, body);
         let given = hex::decode(self.signature).unwrap_or_default();
-        // Compared in constant time by the MAC's own check.
-        if signature.verify_slice(&given).is_err() {
+        let right = if self.asymmetric {
+            asymmetric::verifies(self.access_key_id, &secret, self.text(parts, body).as_bytes(), &given)
+        } else {
+            // Compared in constant time by the MAC's own check.
+            self.sign(&secret, parts, body).verify_slice(&given).is_ok()
+        };
+        if !right {
             return Err(refusal(
                 "InvalidSignatureException",
                 "The request signature we calculated does not match the signature you provided. \
@@ -66,10 +76,16 @@ impl<'a> Authorization<'a> {
         Ok(principal)
     }
 
-    fn sign(&self, secret: &str, parts: &Parts, body: &Bytes) -> Hmac<Sha256> {
+    /// The text that is signed.
+    fn text(&self, parts: &Parts, body: &Bytes) -> String {
+        let algorithm = if self.asymmetric { asymmetric::ALGORITHM } else { "AWS4-HMAC-SHA256" };
         let date = header(parts, "x-amz-date").or_else(|| header(parts, "date")).unwrap_or_default();
         let canonical = hex::encode(Sha256::digest(self.canonical_request(parts, body)));
-        let text = format!("AWS4-HMAC-SHA256\n{date}\n{}\n{canonical}", self.scope);
+        format!("{algorithm}\n{date}\n{}\n{canonical}", self.scope)
+    }
+
+    fn sign(&self, secret: &str, parts: &Parts, body: &Bytes) -> Hmac<Sha256> {
+        let text = self.text(parts, body);
         let key = self.scope.split('/').fold(format!("AWS4{secret}").into_bytes(), |key, part| {
             mac(&key, part.as_bytes()).finalize().into_bytes().to_vec()
         });

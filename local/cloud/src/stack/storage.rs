@@ -23,6 +23,9 @@ struct Bucket {
     /// Locally nothing is public to begin with.
     #[serde(default, rename = "PublicAccessBlockConfiguration")]
     _public_access: Option<IgnoredAny>,
+    /// Locally every object belongs to the bucket's owner, whoever wrote it.
+    #[serde(default, rename = "OwnershipControls")]
+    _ownership: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +77,11 @@ struct LifecycleRule {
     #[serde(default, rename = "Id")]
     _id: Option<String>,
     status: String,
-    abort_incomplete_multipart_upload: AbortUploads,
+    #[serde(default)]
+    abort_incomplete_multipart_upload: Option<AbortUploads>,
+    /// Of log files. Locally they stay until somebody deletes them: whose machine it is decides what is kept on it.
+    #[serde(default, rename = "ExpirationInDays")]
+    _expiration_in_days: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -129,7 +136,7 @@ impl Builder<'_> {
                 .collect(),
             abort_uploads_after_days: bucket.lifecycle_configuration.and_then(|lifecycle| {
                 let enabled = lifecycle.rules.into_iter().filter(|rule| rule.status == "Enabled");
-                enabled.map(|rule| rule.abort_incomplete_multipart_upload.days_after_initiation).min()
+                enabled.filter_map(|rule| Some(rule.abort_incomplete_multipart_upload?.days_after_initiation)).min()
             }),
         };
         self.services.s3.define_bucket(&spec).map_err(resource.refused())?;
