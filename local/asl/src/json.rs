@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 
 use serde_json::{Number, Value};
 
-/// The largest double below which every whole number is exact.
-const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+/// Whole doubles below this fit an `i64`.
+const WHOLE_MAX: f64 = 9.2e18;
 
 /// A number, written without a fraction when it has none.
 pub(crate) fn number(n: f64) -> Value {
     if n.fract() == 0.0 && n.abs() < WHOLE_MAX {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within bounds")]
         return Value::from(n as i64);
     }
     Number::from_f64(n).map_or(Value::Null, Value::Number)

@@ -600,6 +600,9 @@ fn from_jvalue(value: &JValue, depth: usize) -> Result<Value, QueryFailure> {
         JValue::Undefined if depth == 0 => return Err(QueryFailure::Undefined),
         JValue::Undefined => Value::Null,
         JValue::Bool(b) => Value::Bool(*b),
+        JValue::Number(n) if !n.is_finite() => {
+            return Err(QueryFailure::Threw("D1001: Number out of range: Infinity".to_owned()));
+        }
         JValue::Number(n) => json::number(*n),
         JValue::String(text) => Value::String(text.to_string()),
         JValue::Array(items) => {
@@ -650,6 +653,7 @@ mod tests {
         check("{'n': $states.input.a.b, 'none': $states.input.none}", json!({"n": 1}));
         check("$keys($states)", json!(["input", "context", "result"]));
         check("null", json!(null));
+        check("$power(2, 53)", json!(9_007_199_254_740_992_i64));
     }
 
     #[test]
@@ -674,6 +678,7 @@ mod tests {
         assert_eq!(evaluate("$states.input.none.none"), Err("Undefined".to_owned()));
         assert_eq!(evaluate("$sum"), Err("NotJson(\"function\")".to_owned()));
         assert!(evaluate("1 + 'a'").unwrap_err().contains("T2002"), "{:?}", evaluate("1 + 'a'"));
+        assert!(evaluate("1 / 0").unwrap_err().contains("D1001"), "{:?}", evaluate("1 / 0"));
         assert!(evaluate("$parse('{')").unwrap_err().contains("not valid JSON"));
     }
 

@@ -359,6 +359,13 @@ mod tests {
         check("$.store.book[?(@.tags contains 'x')].title", Some(json!(["A"])));
         check("$.store.book[?(@.tags size 2)].title", Some(json!(["A"])));
         check("$.words[?(@ == 'two')]", Some(json!(["two"])));
+        check("$.words[?(@=='two')]", Some(json!(["two"])));
+        check("$.store.book[?(@.title=='B'||@.price>20)].title", Some(json!(["B", "D"])));
+        check("$.store.book[?(@.price<10&&@.isbn)].title", Some(json!(["C"])));
+        check("$.store.book[?(@.price>=$.limit)].title", Some(json!(["B", "D"])));
+        check("$.store.book[?(@.title=~/[a-b]/i)].title", Some(json!(["A", "B"])));
+        check("$.store.book[?(@.title!='A')].title", Some(json!(["B", "C", "D"])));
+        check("$.store.book[?(@.tags.length()==2)].title", Some(json!(["A"])));
     }
 
     #[test]

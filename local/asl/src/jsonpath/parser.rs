@@ -29,7 +29,7 @@ impl<'t> Parser<'t> {
     fn path(&mut self, text: &str, place: PathIn) -> Result<Path, InvalidPath> {
         let start = self.rest;
         let root = self.root(place)?;
-        let segments = self.segments()?;
+        let segments = self.segments(place)?;
         let end = start.len() - self.rest.len();
         let text = if place == PathIn::Field { text } else { start.get(..end).unwrap_or_default() };
         Ok(Path { text: text.into(), root, segments })
@@ -52,14 +52,14 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn segments(&mut self) -> Result<Vec<Segment>, InvalidPath> {
+    fn segments(&mut self, place: PathIn) -> Result<Vec<Segment>, InvalidPath> {
         let mut segments = Vec::new();
         loop {
             let descend = self.eat("..");
             let segment = if self.rest.starts_with('[') {
                 self.bracket()?
             } else if descend || self.eat(".") {
-                self.dotted()?
+                self.dotted(place)?
             } else {
                 return Ok(segments);
             };
@@ -72,11 +72,16 @@ impl<'t> Parser<'t> {
     }
 
     /// What follows a dot: a name, `*`, or a function call.
-    fn dotted(&mut self) -> Result<Segment, InvalidPath> {
+    fn dotted(&mut self, place: PathIn) -> Result<Segment, InvalidPath> {
         if self.eat("*") {
             return Ok(Segment::Wildcard);
         }
-        let ends = |c: char| matches!(c, '.' | '[' | ']' | '(' | ')' | ',' | '\'' | '"') || c.is_whitespace();
+        let is_operator = |c: char| matches!(c, '=' | '!' | '<' | '>' | '~' | '&' | '|');
+        let ends = |c: char| {
+            matches!(c, '.' | '[' | ']' | '(' | ')' | ',' | '\'' | '"')
+                || c.is_whitespace()
+                || (place == PathIn::Filter && is_operator(c))
+        };
         let length = self.rest.find(ends).unwrap_or(self.rest.len());
         if length == 0 {
             return Err(InvalidPath("a name is missing after '.'".to_owned()));

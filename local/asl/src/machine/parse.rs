@@ -3,6 +3,7 @@
 mod choice;
 mod fields;
 mod map;
+mod variables;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -144,7 +145,9 @@ impl<'f> Parser<'f> {
         if machine.one_of("QueryLanguage", &["JSONPath", "JSONata"], self.findings) == Some("JSONata") {
             self.language = QueryLanguage::Jsonata;
         }
-        let root = self.scope(machine)?;
+        let root = self.scope(machine);
+        variables::check(fields, "", self.findings);
+        let root = root?;
         let states = std::mem::take(&mut self.states).into_iter().collect::<Option<Vec<_>>>()?;
         let scopes = std::mem::take(&mut self.scopes);
         Some(Definition { text: text.into(), comment, timeout_seconds, root, scopes, states })

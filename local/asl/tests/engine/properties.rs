@@ -12,7 +12,8 @@ use crate::driver::LAMBDA;
 /// The states of a made-up scope. Names are made unique once the machine is put together.
 const NAMES: [&str; 4] = ["S0", "S1", "S2", "S3"];
 
-/// Appends the way to a scope to the names of its states.
+/// Appends the way to a scope to the names of its states and of the variables they assign: no inner scope may assign a
+/// variable of an outer one.
 fn with_unique_names(value: Value, suffix: &str) -> Value {
     let named = |name: &Value| format!("{}{suffix}", name.as_str().unwrap_or_default());
     match value {
@@ -27,6 +28,14 @@ fn with_unique_names(value: Value, suffix: &str) -> Value {
                     ("Branches", Value::Array(branches)) => {
                         let branch = |(i, branch)| with_unique_names(branch, &format!("{suffix}-{at}.{i}"));
                         branches.into_iter().enumerate().map(branch).collect()
+                    }
+                    ("Assign", Value::Object(fields)) => {
+                        let way = suffix.replace(['-', '.'], "_");
+                        let renamed = |(key, value): (String, Value)| match key.strip_suffix(".$") {
+                            Some(name) => (format!("{name}{way}.$"), value),
+                            None => (format!("{key}{way}"), value),
+                        };
+                        fields.into_iter().map(renamed).collect()
                     }
                     ("ItemProcessor", processor) => with_unique_names(processor, &format!("{suffix}-{at}")),
                     (_, value) => with_unique_names(value, suffix),
