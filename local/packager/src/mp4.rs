@@ -27,8 +27,8 @@ pub(crate) enum Mp4Error {
     Beyond,
 }
 
-/// Frames of a track: 24 hours at 120 a second stay below this.
-const FRAMES_MAX: usize = 12_000_000;
+/// Frames of a track: 24 hours at 60 a second stay below this.
+const FRAMES_MAX: usize = 5_500_000;
 
 /// Time zero of a file, on the clock that its frames are given on: one turn in, so that what is decoded before it is shown
 /// is still a number; and ten seconds more, so that the same is true on the 33 bits of a transport stream.

@@ -18,6 +18,8 @@ use crate::{
 
 /// The index of 24 hours in one file stays below this.
 const INDEX_BYTES_MAX: u64 = 256 << 20;
+/// Frames of all tracks together: what is known of each is kept.
+const FRAMES_MAX: usize = 12_000_000;
 /// Boxes before the index.
 const BOXES_MAX: usize = 1024;
 const AUDIO_GROUP: &str = "audio";
@@ -50,6 +52,10 @@ pub(super) fn read(files: &Files<'_>, key: &str) -> Result<Facts, SourceError> {
         .iter()
         .map(|video| movie(files, &resolve(key, &video.uri)?))
         .collect::<Result<Vec<_>, SourceError>>()?;
+    let frames: usize = movies.iter().flat_map(|movie| &movie.tracks).map(|track| track.frames.len()).sum();
+    if frames > FRAMES_MAX {
+        return Err(SourceError::TooMany { what: "frames", found: frames, limit: FRAMES_MAX });
+    }
     let pictures: Vec<Option<&Track>> = movies
         .iter()
         .map(|movie| movie.tracks.iter().find(|track| matches!(track.format, Format::Picture(..))))

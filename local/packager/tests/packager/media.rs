@@ -28,7 +28,10 @@ pub(crate) fn probe(arguments: &[&str], input: &Path) -> String {
         .arg(input)
         .output()
         .unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    // ffmpeg counts the segments of a template without timeline in whole seconds, and asks for one too many.
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    let complaints = complaints.lines().filter(|line| !line.contains("Error when loading first fragment of playlist"));
+    assert!(output.status.success() && complaints.clone().next().is_none(), "{:?}", complaints.collect::<Vec<_>>());
     String::from_utf8(output.stdout).unwrap()
 }
 
