@@ -247,18 +247,16 @@ fn ttml_markup(text: &str) -> String {
                 "u" => Some("tts:textDecoration=\"underline\""),
                 _ => None,
             };
-            match style {
-                Some(_) if tag.starts_with('/') => {
-                    if open.last() == Some(&name) {
-                        open.pop();
-                        out.push_str("</span>");
-                    }
+            match (style, tag.starts_with('/')) {
+                (Some(_), true) if open.last() == Some(&name) => {
+                    open.pop();
+                    out.push_str("</span>");
                 }
-                Some(style) => {
+                (Some(style), false) => {
                     open.push(name);
                     let _ = write!(out, "<span {style}>");
                 }
-                None => {}
+                _ => {}
             }
             rest = tail;
         } else {

@@ -235,9 +235,9 @@ fn sample_entry(writer: &mut Writer, track: Track<'_>) {
                 // In 16.16; rates that do not fit are said by the configuration alone.
                 writer.u32(u16::try_from(sound.sample_rate).map_or(0, |rate| u32::from(rate) << 16));
                 match sound.codec {
-                    SoundCodec::Aac => {
-                        writer.full(b"esds", 0, 0, |writer| elementary_stream_descriptor(writer, &sound.configuration))
-                    }
+                    SoundCodec::Aac => writer.full(b"esds", 0, 0, |writer| {
+                        elementary_stream_descriptor(writer, &sound.configuration);
+                    }),
                     SoundCodec::Ac3 => writer.boxed(b"dac3", |writer| writer.bytes(&sound.configuration)),
                     SoundCodec::EAc3 => writer.boxed(b"dec3", |writer| writer.bytes(&sound.configuration)),
                 }

@@ -147,7 +147,9 @@ fn read_sequence(unit: &[u8]) -> Option<Sequence> {
     let order_bits = bits.exp_golomb()?.checked_add(4)?;
     let first_layer = if bits.flag()? { 0 } else { sub_layers };
     for _ in first_layer..=sub_layers {
-        (bits.exp_golomb()?, bits.exp_golomb()?, bits.exp_golomb()?);
+        for _ in 0..3 {
+            bits.exp_golomb()?; // buffering, reordering, latency
+        }
     }
     for _ in 0..6 {
         bits.exp_golomb()?; // block sizes and depths
@@ -159,7 +161,9 @@ fn read_sequence(unit: &[u8]) -> Option<Sequence> {
     bits.skip(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
     if bits.flag()? {
         bits.skip(8)?; // bit depths of raw samples
-        (bits.exp_golomb()?, bits.exp_golomb()?, bits.flag()?);
+        bits.exp_golomb()?; // log2_min_pcm_luma_coding_block_size_minus3
+        bits.exp_golomb()?; // log2_diff_max_min_pcm_luma_coding_block_size
+        bits.flag()?; // pcm_loop_filter_disabled_flag
     }
     skip_reference_sets(&mut bits)?;
     if bits.flag()? {

@@ -166,9 +166,7 @@ async fn high_dynamic_range_is_cmaf_and_dash_only() {
     let directory = home.source_directory();
     ffmpeg(
         &directory,
-        &format!(
-            "-f lavfi -i testsrc2=size=320x180:rate=30:duration=4 -f lavfi -i sine=duration=4:sample_rate=48000 -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params log-level=none:keyint=30:min-keyint=30:scenecut=0:open-gop=0:bframes=2:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc -c:a aac -ac 2 -f hls -hls_time 1 -hls_playlist_type vod -master_pl_name clip.m3u8 -hls_segment_filename clip_%05d.ts one.m3u8"
-        ),
+        "-f lavfi -i testsrc2=size=320x180:rate=30:duration=4 -f lavfi -i sine=duration=4:sample_rate=48000 -c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -x265-params log-level=none:keyint=30:min-keyint=30:scenecut=0:open-gop=0:bframes=2:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc -c:a aac -ac 2 -f hls -hls_time 1 -hls_playlist_type vod -master_pl_name clip.m3u8 -hls_segment_filename clip_%05d.ts one.m3u8",
     );
     let urls = home.play("clip.m3u8").await;
     let parent = home.text(&urls["cmaf"]).await;
