@@ -42,7 +42,10 @@ fn an_overwritten_upload_is_not_published_until_it_is_what_it_was() {
     let newer: serde_json::Value = serde_json::from_str(&upload(&clips::tiny(), "--json")).unwrap();
     assert_eq!(newer["status"], "READY", "{newer:#}");
     let row = until("the run has ended", || home.row(&older).filter(|row| row["status"] != "PROCESSING"));
-    assert_eq!((&row["error"]["code"], &row["error"]["state"]), (&"Vod.SourceUnavailable".into(), &"RecordCatalog".into()));
+    assert_eq!(
+        (&row["error"]["code"], &row["error"]["state"]),
+        (&"Vod.SourceUnavailable".into(), &"RecordCatalog".into())
+    );
 
     let (bucket, version) = (home.output("UploadBucket"), newer["source"]["versionId"].as_str().unwrap());
     let delete = ["s3api", "delete-object", "--bucket", &bucket, "--key", "same.mp4", "--version-id", version];
