@@ -69,12 +69,10 @@ impl Transcode<'_> {
             }
         };
         let stills = async {
-            match &self.plan.capture {
-                Some(arguments) => {
-                    Ok(run::run(self.command(arguments), self.watch.clone(), |_| {}).await.map(|_| ())?)
-                }
-                None => Ok::<_, TranscodeError>(()),
+            for arguments in self.plan.capture.iter().chain(&self.plan.caption_runs) {
+                run::run(self.command(arguments), self.watch.clone(), |_| {}).await?;
             }
+            Ok::<_, TranscodeError>(())
         };
         // When one fails the other is dropped, and dropping kills.
         let (progress, ()) = tokio::try_join!(media, stills)?;

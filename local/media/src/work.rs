@@ -10,7 +10,7 @@ use crate::{
     chunk::{self, Chunks},
     event::Happening,
     job::{JobSettings, ObjectLocation, decode_settings},
-    plan::{self, Plan, PlanError, SOURCE_FILE, image_file, source_file},
+    plan::{self, Plan, PlanError, SOURCE_FILE, image_file, source_file, caption_file},
     publish::{self, GroupDetail, Publication, PublishError},
     record::{AccelerationMode, JobError, JobRecord, Phase, Status, code},
     run::{ChildError, Guard, Progress, Watch},
@@ -98,6 +98,9 @@ impl Work<'_> {
             let file = scratch.join(image_file(number));
             self.fetch(image, &file)?;
             is_png(image, &file)?;
+        }
+        for (number, captions) in plan.caption_files.iter().enumerate() {
+            self.fetch(captions, &scratch.join(caption_file(number)))?;
         }
         fresh_outputs(&plan, scratch)?;
         self.phase(Phase::Transcoding)?;

@@ -222,9 +222,6 @@ fn file(outputs: &Value) -> Value {
     job("FILE_GROUP_SETTINGS", "fileGroupSettings", &json!({}), outputs)
 }
 
-/// Two seconds, without sound.
-const PICTURE: &str = "-f lavfi -i testsrc2=s=320x180:r=30:d=2 -c:v libx264 -preset ultrafast -g 30 -pix_fmt yuv420p";
-
 /// Key frames' times, to the millisecond.
 fn key_frames(file: &Path) -> Vec<i64> {
     let packets = probe("-select_streams v:0 -show_entries packet=pts_time,flags", file);
@@ -548,6 +545,62 @@ async fn light_of_hdr_is_pressed_together_or_kept() {
     assert_eq!(streams(colours, &folder.path().join("v/out_sdr.mp4")), ["yuv420p,bt709,bt709,bt709"]);
     let hdr = folder.path().join("v/out_hdr.mp4");
     assert_eq!(streams(colours, &hdr), ["yuv420p10le,bt2020nc,smpte2084,bt2020"]);
-    let side = ffprobe("-show_entries frame=side_data_list -read_intervals %+#1 -of json", &hdr);
+    let side = ffprobe("-select_streams v:0 -show_frames -read_intervals %+#1 -of json", &hdr);
     assert!(side.contains("Mastering display metadata") && side.contains("\"max_content\": 1000"), "{side}");
+}
+
+const CAPTIONS: &str = "1\n00:00:00,500 --> 00:00:01,500\nHello <i>world</i>\n\n2\n00:00:01,800 --> 00:00:03,000\nTwo\nlines\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn captions_stand_beside_the_media() {
+    let home = Home::start();
+    home.put_clip("uploads", "clip.mp4", CLIP);
+    home.put("uploads", "clip.srt", CAPTIONS.as_bytes());
+    let selectors = json!({"Captions 1": {"sourceSettings": {"sourceType": "SRT",
+        "fileSourceSettings": {"sourceFile": "s3://uploads/clip.srt"}}}});
+    let captions = |container: &str, kind: &str| {
+        json!({"nameModifier": "_fr", "containerSettings": {"container": container}, "captionDescriptions": [{
+            "captionSelectorName": "Captions 1", "languageCode": "FRA", "languageDescription": "Français",
+            "destinationSettings": {"destinationType": kind}}]})
+    };
+    let picture = |container: &str| {
+        json!({"nameModifier": "_v", "containerSettings": {"container": container},
+            "videoDescription": {"codecSettings": h264(&json!({}))}})
+    };
+    let with = |mut settings: Value| {
+        settings["inputs"][0]["captionSelectors"] = selectors.clone();
+        settings
+    };
+    let settings = json!({"segmentLength": 2});
+    let folder = complete(&home, &with(cmaf(&settings, &json!([picture("CMFC"), captions("CMFC", "WEBVTT")])))).await;
+    let root = folder.path().join("v");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let master = read("out.m3u8");
+    assert!(
+        master.contains(
+            "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subs\",NAME=\"Français\",LANGUAGE=\"fra\",DEFAULT=NO,\
+             AUTOSELECT=YES,FORCED=NO,URI=\"out_fr.m3u8\"\n"
+        ) && master.contains(",SUBTITLES=\"subs\"\nout_v.m3u8"),
+        "{master}"
+    );
+    assert_eq!(read("out_fr.m3u8").matches("#EXTINF:2.000000").count(), 2);
+    let first = read("out_fr_00001.vtt");
+    assert!(first.starts_with("WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:0,LOCAL:00:00:00.000\n\n"), "{first}");
+    assert!(first.contains("00:00:00.500 --> 00:00:01.500\nHello <i>world</i>\n") && first.contains("Two\nlines"));
+    assert!(!read("out_fr_00002.vtt").contains("Hello") && read("out_fr_00002.vtt").contains("Two"));
+    assert!(read("out.mpd").contains("mimeType=\"text/vtt\" lang=\"fra\">"), "{}", read("out.mpd"));
+    assert_eq!(streams("codec_name", &root.join("out_fr.vtt")), ["webvtt"]);
+
+    let settings = json!({"segmentLength": 2, "destination": "s3://media/hls/out"});
+    let folder = complete(&home, &with(hls(&settings, &json!([picture("M3U8"), captions("M3U8", "WEBVTT")])))).await;
+    let text = std::fs::read_to_string(folder.path().join("hls/out_fr_00001.vtt")).unwrap();
+    assert!(text.contains("MPEGTS:900000,") && text.contains("Two"), "one segment of five minutes: {text}");
+
+    // A clip takes its captions with it.
+    let mut settings = with(file(&json!([captions("RAW", "SRT"), {"containerSettings": {"container": "MP4"},
+        "videoDescription": {"codecSettings": h264(&json!({}))}}])));
+    settings["inputs"][0]["inputClippings"] = json!([{"startTimecode": "00:00:01:00", "endTimecode": "00:00:01:29"}]);
+    let folder = complete(&home, &settings).await;
+    let text = std::fs::read_to_string(folder.path().join("v/out_fr.srt")).unwrap();
+    assert!(text.starts_with("1\n00:00:00,000 --> 00:00:00,500\nHello") && text.contains("00:00:00,800 --> 00:00:01,000"), "{text}");
 }

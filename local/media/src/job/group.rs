@@ -225,6 +225,8 @@ pub(crate) struct HlsGroup {
     _image_based_trick_play: Option<Nothing>,
     #[serde(rename = "captionLanguageSetting")]
     _caption_language_setting: Option<Omit>,
+    #[serde(default)]
+    pub(crate) caption_segment_length_control: CaptionSegments,
     #[serde(rename = "audioOnlyHeader")]
     _audio_only_header: Option<super::neutral::Included>,
     #[serde(rename = "adMarkers")]
@@ -279,6 +281,17 @@ pub(crate) enum ClientCache {
     #[default]
     Enabled,
     Disabled,
+}
+
+/// How long segments of captions are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum CaptionSegments {
+    /// Five minutes.
+    #[default]
+    LargeSegments,
+    /// As long as the first picture's.
+    MatchVideo,
 }
 
 /// How `EXTINF` is written.

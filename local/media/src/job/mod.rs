@@ -27,7 +27,7 @@ pub(crate) use audio::{
     Eac3CodingMode, LfeControl, NormalizationAlgorithm, NormalizationControl, RateMode, Remix, VbrQuality, WavFormat,
 };
 pub(crate) use caption::{
-    CaptionDescription, CaptionDestinationType, CaptionFile, CaptionSelector, CaptionSourceType,
+    CaptionDescription, CaptionDestinationType, CaptionSelector, CaptionSourceType,
 };
 pub(crate) use codec::{
     AdaptiveQuantization, Av1, Av1BitDepth, ChromaSampling, CodecSettings, Coding, Common, Conversion, DynamicSubGop,
@@ -38,7 +38,7 @@ pub(crate) use codec::{
 pub(crate) use container::{AudioTrackType, Container, ContainerSettings, DescriptiveVideo, MoovPlacement};
 pub(crate) use decode::{Refusal, decode, decode_settings};
 pub(crate) use group::{
-    BandwidthType, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup, DurationFormat, HlsGroup,
+    BandwidthType, CaptionSegments, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup, DurationFormat, HlsGroup,
     HlsOutputSelection, OutputGroup, OutputGroupKind, SegmentControl, StreamInfResolution, TargetDurationMode,
 };
 pub(crate) use identifiers::{Identifiers, OutputFacts};

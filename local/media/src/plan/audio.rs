@@ -32,6 +32,8 @@ pub(super) struct Reading {
     pub(super) streams: Vec<usize>,
     /// For each stream.
     pub(super) each: Vec<String>,
+    /// What makes each stream like the others where there are several.
+    pub(super) alike: Vec<String>,
     /// For all of them together.
     pub(super) then: Vec<String>,
 }
@@ -169,7 +171,16 @@ impl Chosen<'_> {
         if joined {
             then.push(format!("aformat=sample_rates={}", coding.sample_rate));
         }
-        Reading { streams: self.tracks.iter().map(|(track, _)| track.stream).collect(), each, then }
+        let alike = |facts: &AudioFacts| {
+            let (rate, channels) = (coding.sample_rate, self::layout(facts.channels));
+            format!("aformat=sample_fmts=fltp:sample_rates={rate}:channel_layouts={channels}")
+        };
+        Reading {
+            streams: self.tracks.iter().map(|(track, _)| track.stream).collect(),
+            each,
+            alike: self.tracks.iter().map(|(_, facts)| alike(facts)).collect(),
+            then,
+        }
     }
 }
 

@@ -79,6 +79,7 @@ impl<'a> Capture<'a> {
             audios: Vec::new(),
             captures: Some(captures),
             file: None,
+            captions: None,
         })
     }
 

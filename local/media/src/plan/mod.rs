@@ -10,6 +10,7 @@
 //! are given when its files are published. So no key, however odd, meets ffmpeg's templates or escapes.
 
 mod audio;
+mod captions;
 mod capture;
 mod encoder;
 mod graph;
@@ -20,12 +21,13 @@ mod transcode;
 mod video;
 
 use crate::{
-    job::{AudioCodec, JobSettings, ObjectLocation},
+    job::{AudioCodec, CaptionDestinationType, JobSettings, ObjectLocation},
     source::{Ratio, SourceFacts},
 };
 
 use parts::Part;
 
+pub(crate) use captions::{CaptionPart, CaptionTrack};
 pub(crate) use picture::Raster;
 pub(crate) use transcode::{BLACK_FILE, SEPARATE_STREAMS_OFFSET_SECONDS};
 
@@ -42,6 +44,11 @@ pub(crate) fn image_file(number: usize) -> String {
     format!("image{number}")
 }
 
+/// The name in the scratch directory of the file of captions with this number.
+pub(crate) fn caption_file(number: usize) -> String {
+    format!("caption{number}")
+}
+
 /// What is to be run, and what will come of it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
@@ -51,6 +58,12 @@ pub(crate) struct Plan {
     pub(crate) capture: Option<Vec<String>>,
     /// Images to put beside the source, named by [`image_file`].
     pub(crate) images: Vec<ObjectLocation>,
+    /// Arguments of the small runs that bring captions into WebVTT.
+    pub(crate) caption_runs: Vec<Vec<String>>,
+    /// Files of captions to put beside the source, named by [`caption_file`].
+    pub(crate) caption_files: Vec<ObjectLocation>,
+    /// What comes of those runs.
+    pub(crate) captions: Vec<CaptionTrack>,
     /// Whether it is one input from beginning to end.
     pub(crate) whole: bool,
     /// Seconds of output to expect; progress is measured against it.
@@ -81,6 +94,21 @@ pub(crate) struct PlannedOutput {
     pub(crate) captures: Option<u32>,
     /// What it is, when it is one file.
     pub(crate) file: Option<PlannedFile>,
+    /// Its captions, when it holds those and nothing else.
+    pub(crate) captions: Option<PlannedCaptions>,
+}
+
+/// Captions that will be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PlannedCaptions {
+    /// Their place among the plan's [`Plan::captions`].
+    pub(crate) track: usize,
+    pub(crate) kind: CaptionDestinationType,
+    pub(crate) language: Option<String>,
+    /// What players show viewers.
+    pub(crate) name: Option<String>,
+    /// Whether they are for those who cannot hear.
+    pub(crate) accessible: bool,
 }
 
 /// One file of media.
@@ -147,6 +175,7 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
     let parts = parts::parts(settings, facts)?;
     let mut transcode = transcode::Transcode::new(settings, &parts);
     let mut capture = capture::Capture::new(&parts);
+    let mut captions = captions::Captions::new(&parts);
     let mut groups = Vec::new();
     for (group_index, group) in settings.output_groups.iter().enumerate() {
         let mut outputs = Vec::new();
@@ -155,6 +184,18 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
                 return Err(PlanError::Video { group: group_index, output: index });
             }
             let directory = format!("g{group_index}o{index}");
+            if let Some(planned) = captions.add(output) {
+                outputs.push(PlannedOutput {
+                    index,
+                    directory,
+                    video: None,
+                    audios: Vec::new(),
+                    captures: None,
+                    file: None,
+                    captions: Some(planned),
+                });
+                continue;
+            }
             let planned = match &output.video_description {
                 Some(video) if video.codec_settings.frame_capture_settings.is_some() => {
                     capture.add(index, &directory, video)
@@ -171,7 +212,18 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
     let (transcode, images) = transcode.finish();
     let duration_seconds = parts.iter().map(|part| part.seconds).sum();
     let whole = matches!(parts.as_slice(), [only] if only.clip.is_none());
-    Ok(Plan { transcode, capture: capture.finish(), images, whole, duration_seconds, groups })
+    let captions::Captions { tracks, runs, files, .. } = captions;
+    Ok(Plan {
+        transcode,
+        capture: capture.finish(),
+        images,
+        caption_runs: runs,
+        caption_files: files,
+        captions: tracks,
+        whole,
+        duration_seconds,
+        groups,
+    })
 }
 
 /// What every ffmpeg command line begins with.

@@ -179,7 +179,7 @@ fn rate_control_and_gops() {
         json!({"gopSize": 48, "gopSizeUnits": "FRAMES"}),
         &[("-force_key_frames:v:0", "not(mod(n,48))"), ("-x264-params:v:0", "min-keyint=48")],
     );
-    check(json!({"gopSizeUnits": "AUTO"}), &[("-force_key_frames:v:0", "n_forced*3")]);
+    check(json!({"gopSizeUnits": "AUTO", "gopSize": 0}), &[("-force_key_frames:v:0", "n_forced*3")]);
     check(
         json!({"codecProfile": "BASELINE", "numberBFramesBetweenReferenceFrames": 0}),
         &[("-x264-params:v:0", "cabac=0")],

@@ -81,6 +81,7 @@ impl<'a> Transcode<'a> {
             audios: audios.iter().map(|at| self.audios[*at].planned.clone()).collect(),
             captures: None,
             file,
+            captions: None,
         };
         self.sinks.push(Sink { video, audios, muxer, file: path });
         Ok(Some(planned))
@@ -349,7 +350,11 @@ fn hear(graph: &mut Graph, part: usize, reading: &audio::Reading, finally: &[Str
     if let [only] = reading.streams.as_slice() {
         return graph.add(vec![stream(*only)], [reading.each.clone(), then].concat());
     }
-    let nodes: Vec<_> = reading.streams.iter().map(|s| Source::Node(graph.add(vec![stream(*s)], reading.each.clone()))).collect();
+    let mut nodes = Vec::new();
+    for (number, same) in reading.streams.iter().zip(&reading.alike) {
+        let each = [reading.each.as_slice(), std::slice::from_ref(same)].concat();
+        nodes.push(Source::Node(graph.add(vec![stream(*number)], each)));
+    }
     let merge = format!("amerge=inputs={}", nodes.len());
     graph.add(nodes, [vec![merge], then].concat())
 }
@@ -378,13 +383,16 @@ fn muxer(
     let list = format!("{directory}/index.m3u8");
     // ffmpeg's HLS muxer cuts fragmented MP4 just as DASH and CMAF want it, and names files per output, which its DASH muxer
     // does not. Timestamps are left alone so that the first picture is shown at zero.
+    let flac = output.audio_descriptions.iter().any(|audio| audio.codec_settings.codec == AudioCodec::Flac);
+    // The muxer calls FLAC in MP4 experimental.
+    let strict = if flac { ":strict=-2" } else { "" };
     let fragmented = |seconds: u32, offsets: CompositionOffsets| {
         let offsets = match offsets {
             CompositionOffsets::Unsigned => "",
             CompositionOffsets::Signed => ":hls_segment_options=movflags=+negative_cts_offsets",
         };
         format!(
-            "{}:hls_segment_type=fmp4:avoid_negative_ts=disabled{offsets}:hls_fmp4_init_filename=init.mp4\
+            "{}{strict}:hls_segment_type=fmp4:avoid_negative_ts=disabled{offsets}:hls_fmp4_init_filename=init.mp4\
              :hls_segment_filename={directory}/%05d.m4s",
             hls(seconds)
         )

@@ -7,9 +7,9 @@ use crate::{
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, Prepared, PublishError,
+    Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
     dash::{self, Manifest},
-    playlist::{Entry, PLAYLIST_TYPE, Style},
+    playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
     track::{Names, Track, lay_out},
 };
 
@@ -21,8 +21,9 @@ pub(super) fn prepare(
     group: &CmafGroup,
     outputs: &[PlannedOutput],
 ) -> Result<Prepared, PublishError> {
+    let (beside, outputs): (Vec<_>, Vec<_>) = outputs.iter().partition(|planned| planned.captions.is_some());
     let tracks =
-        outputs.iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
+        outputs.into_iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
     let hls = group.write_hls_manifest == Toggle::Enabled;
     let style = Style::from(group);
     let mut media = Vec::new();
@@ -51,22 +52,47 @@ pub(super) fn prepare(
             playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
             paths = Some(vec![context.destination.uri(&name)]);
         }
-        details.push(track.detail(paths));
+        details.push((track.planned.index, track.detail(paths)));
         entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
         representations.push(dash::Representation { track, layout, timeline, extension: names.extension });
     }
+    let first = tracks.iter().find(|track| track.planned.video.is_some()).or(tracks.first());
+    let lengths: Vec<f64> = first.iter().flat_map(|track| &track.segments).map(|segment| segment.seconds).collect();
+    let mut subtitles = Vec::new();
+    let mut texts = Vec::new();
+    for planned in beside {
+        let Some(captions) = &planned.captions else { continue };
+        let mut name = format!("{}.vtt", context.stem(planned));
+        if group.write_dash_manifest == Toggle::Enabled {
+            let (_, file) = captions::file(context, planned)?;
+            media.push(file);
+            texts.push(dash::Text { planned: captions, name: name.clone() });
+        }
+        if hls {
+            let (places, mut files) = captions::segments(context, planned, &lengths, 0.0)?;
+            media.append(&mut files);
+            name = format!("{}.m3u8", context.stem(planned));
+            let file = format!("{}/media.m3u8", planned.directory);
+            context.write(&file, &style.list(&lengths, None, &places))?;
+            playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+            subtitles.push(Subtitles { planned: captions, playlist: name.clone() });
+        }
+        details.push((planned.index, captions::detail(context, &name)));
+    }
+    details.sort_by_key(|(index, _)| *index);
+    let details = details.into_iter().map(|(_, detail)| detail).collect();
     let mut paths = Vec::new();
     if group.write_dash_manifest == Toggle::Enabled {
         let name = format!("{}.mpd", context.base());
         let file = format!("g{}.mpd", context.index);
-        context.write(&file, &Manifest::from(group).text(&representations))?;
+        context.write(&file, &Manifest::from(group).text(&representations, &texts))?;
         playlists.push(context.playlist(file, &name, dash::MANIFEST_TYPE));
         paths.push(context.destination.uri(&name));
     }
     if hls {
         let name = format!("{}.m3u8", context.base());
         let file = format!("g{}.m3u8", context.index);
-        context.write(&file, &style.master(&entries))?;
+        context.write(&file, &style.master(&entries, &subtitles))?;
         playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
         paths.push(context.destination.uri(&name));
     }

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::{
     job::{BandwidthType, CmafGroup, CodecSpecification, DashGroup},
-    plan::PlannedOutput,
+    plan::{PlannedCaptions, PlannedOutput},
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, Prepared, PublishError,
+    Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
     boxes::{self, SegmentIndex},
     track::{Layout, Names, Track, lay_out},
     uri,
@@ -24,8 +24,9 @@ pub(super) fn prepare(
     group: &DashGroup,
     outputs: &[PlannedOutput],
 ) -> Result<Prepared, PublishError> {
+    let (beside, outputs): (Vec<_>, Vec<_>) = outputs.iter().partition(|planned| planned.captions.is_some());
     let tracks =
-        outputs.iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
+        outputs.into_iter().map(|planned| Track::read(context, planned, Some(INIT))).collect::<Result<Vec<_>, _>>()?;
     let mut media = Vec::new();
     let mut details = Vec::new();
     let mut representations = Vec::new();
@@ -41,12 +42,22 @@ pub(super) fn prepare(
         let mut layout = lay_out(context, track, group.segment_control, &names)?;
         media.append(&mut layout.files);
         // AWS names no files of single outputs here.
-        details.push(track.detail(None));
+        details.push((track.planned.index, track.detail(None)));
         representations.push(Representation { track, layout, timeline, extension: names.extension });
     }
+    let mut texts = Vec::new();
+    for planned in beside {
+        let Some(captions) = &planned.captions else { continue };
+        let (detail, file) = captions::file(context, planned)?;
+        media.push(file);
+        details.push((planned.index, detail));
+        texts.push(Text { planned: captions, name: format!("{}.vtt", context.stem(planned)) });
+    }
+    details.sort_by_key(|(index, _)| *index);
+    let details = details.into_iter().map(|(_, detail)| detail).collect();
     let name = format!("{}.mpd", context.base());
     let file = format!("g{}.mpd", context.index);
-    context.write(&file, &Manifest::from(group).text(&representations))?;
+    context.write(&file, &Manifest::from(group).text(&representations, &texts))?;
     let manifest = context.playlist(file, &name, MANIFEST_TYPE);
     let paths = Some(vec![context.destination.uri(&name)]);
     let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Dash };
@@ -110,7 +121,7 @@ impl Manifest {
     }
 
     /// The manifest of a group's tracks.
-    pub(super) fn text(self, representations: &[Representation<'_>]) -> String {
+    pub(super) fn text(self, representations: &[Representation<'_>], texts: &[Text<'_>]) -> String {
         let seconds = representations.iter().map(|r| r.track.seconds()).fold(0.0, f64::max);
         let mut text = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -128,6 +139,7 @@ impl Manifest {
             }
         }
         sets.sort_by_key(|set| set[0].1.track.planned.video.is_none());
+        let text_set = sets.len() + 1;
         for (id, members) in (1..).zip(sets) {
             let planned = members[0].1.track.planned;
             let kind = if planned.video.is_some() { "video" } else { "audio" };
@@ -147,6 +159,9 @@ impl Manifest {
                 self.representation(&mut text, id, member);
             }
             text.push_str("    </AdaptationSet>\n");
+        }
+        for (index, captions) in texts.iter().enumerate() {
+            captions.write(&mut text, text_set + index, representations.len() + 1 + index);
         }
         text.push_str("  </Period>\n</MPD>\n");
         text
@@ -188,6 +203,34 @@ impl Manifest {
             None => template(text, member),
         }
         text.push_str("      </Representation>\n");
+    }
+}
+
+/// Captions in a manifest: one file of WebVTT.
+pub(super) struct Text<'a> {
+    pub(super) planned: &'a PlannedCaptions,
+    /// The file's name.
+    pub(super) name: String,
+}
+
+impl Text<'_> {
+    fn write(&self, text: &mut String, set: usize, id: usize) {
+        let language = self.planned.language.as_deref();
+        let language = language.map_or_else(String::new, |language| format!(" lang=\"{}\"", escape(language)));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    <AdaptationSet id=\"{set}\" contentType=\"text\" mimeType=\"text/vtt\"{language}>");
+        if self.planned.accessible {
+            text.push_str("      <Accessibility schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"caption\"/>\n");
+        }
+        if let Some(name) = &self.planned.name {
+            let _ = writeln!(text, "      <Label>{}</Label>", escape(name));
+        }
+        let _ = writeln!(
+            text,
+            "      <Representation id=\"{id}\" bandwidth=\"256\">\n        <BaseURL>{}</BaseURL>\n      \
+             </Representation>\n    </AdaptationSet>",
+            escape(&uri(&self.name))
+        );
     }
 }
 

@@ -1,13 +1,13 @@
 //! The HLS group: MPEG-TS, or packed audio.
 
 use crate::{
-    job::{HlsGroup, HlsOutputSelection},
+    job::{CaptionSegments, HlsGroup, HlsOutputSelection},
     plan::{PlannedOutput, SEPARATE_STREAMS_OFFSET_SECONDS},
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, Prepared, PublishError,
-    playlist::{Entry, PLAYLIST_TYPE, Style},
+    Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
+    playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
     segments::Segment,
     track::{Names, Track, lay_out},
 };
@@ -20,7 +20,9 @@ pub(super) fn prepare(
     group: &HlsGroup,
     outputs: &[PlannedOutput],
 ) -> Result<Prepared, PublishError> {
-    let tracks = outputs.iter().map(|planned| Track::read(context, planned, None)).collect::<Result<Vec<_>, _>>()?;
+    let (beside, outputs): (Vec<_>, Vec<_>) = outputs.iter().partition(|planned| planned.captions.is_some());
+    let tracks =
+        outputs.into_iter().map(|planned| Track::read(context, planned, None)).collect::<Result<Vec<_>, _>>()?;
     let mut media = Vec::new();
     let mut playlists = Vec::new();
     let mut details = Vec::new();
@@ -48,12 +50,27 @@ pub(super) fn prepare(
         context.write(&file, &style.media(track, &layout))?;
         media.append(&mut layout.files);
         playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
-        details.push(track.detail(Some(vec![context.destination.uri(&name)])));
+        details.push((track.planned.index, track.detail(Some(vec![context.destination.uri(&name)]))));
         entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
     }
+    let mut subtitles = Vec::new();
+    for planned in beside {
+        let Some(captions) = &planned.captions else { continue };
+        let lengths = caption_lengths(group, &tracks);
+        let (places, mut files) = captions::segments(context, planned, &lengths, SEPARATE_STREAMS_OFFSET_SECONDS)?;
+        media.append(&mut files);
+        let name = format!("{}.m3u8", context.stem(planned));
+        let file = format!("{}/media.m3u8", planned.directory);
+        context.write(&file, &style.list(&lengths, None, &places))?;
+        playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+        details.push((planned.index, captions::detail(context, &name)));
+        subtitles.push(Subtitles { planned: captions, playlist: name });
+    }
+    details.sort_by_key(|(index, _)| *index);
+    let details = details.into_iter().map(|(_, detail)| detail).collect();
     let name = format!("{}.m3u8", context.base());
     let file = format!("g{}.m3u8", context.index);
-    context.write(&file, &style.master(&entries))?;
+    context.write(&file, &style.master(&entries, &subtitles))?;
     playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
     let mut paths = Some(vec![context.destination.uri(&name)]);
     if group.output_selection == HlsOutputSelection::SegmentsOnly {
@@ -62,6 +79,27 @@ pub(super) fn prepare(
     }
     let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Hls };
     Ok((detail, media, playlists))
+}
+
+/// Seconds of each segment of captions.
+fn caption_lengths(group: &HlsGroup, tracks: &[Track<'_>]) -> Vec<f64> {
+    /// Source: aws-sdk-mediaconvert 1.153, `HlsGroupSettings::caption_segment_length_control`.
+    const LARGE_SECONDS: f64 = 300.0;
+    let first = tracks.iter().find(|track| track.planned.video.is_some()).or(tracks.first());
+    let lengths: Vec<f64> = first.iter().flat_map(|track| &track.segments).map(|segment| segment.seconds).collect();
+    match group.caption_segment_length_control {
+        CaptionSegments::MatchVideo => lengths,
+        CaptionSegments::LargeSegments => {
+            let mut rest: f64 = lengths.iter().sum();
+            let mut large = Vec::new();
+            while rest > LARGE_SECONDS {
+                large.push(LARGE_SECONDS);
+                rest -= LARGE_SECONDS;
+            }
+            large.push(rest);
+            large
+        }
+    }
 }
 
 /// Puts the time at which a segment of packed audio begins in front of it, as players need it.

@@ -5,6 +5,7 @@
 //! playlist whose segments are missing.
 
 mod boxes;
+mod captions;
 mod cmaf;
 mod codec;
 mod dash;
@@ -22,7 +23,7 @@ use vodline_core::{AwsError, ObjectMetadata, Objects};
 
 use crate::{
     job::{Destination, Identifiers, JobSettings, Output, OutputFacts, OutputGroup, OutputGroupKind},
-    plan::{Plan, PlannedOutput},
+    plan::{CaptionTrack, Plan, PlannedOutput},
 };
 
 /// Segments and stills never change once written: their names belong to one job.
@@ -166,7 +167,7 @@ pub(crate) fn prepare(
         let identifiers = Identifiers { started, input: &input.file_input, output: None };
         let destination = &kind.destination().resolved(&identifiers);
         let seconds = plan.duration_seconds;
-        let context = Context { scratch, group, kind, destination, identifiers, index, seconds };
+        let context = Context { scratch, group, kind, destination, identifiers, index, seconds, captions: &plan.captions };
         let (detail, mut media, mut playlists) = match kind {
             OutputGroupKind::Hls(hls) => hls::prepare(&context, hls, outputs)?,
             OutputGroupKind::Dash(dash) => dash::prepare(&context, dash, outputs)?,
@@ -199,6 +200,7 @@ struct Context<'a> {
     index: usize,
     /// How long the job's outputs are expected to be.
     seconds: f64,
+    captions: &'a [CaptionTrack],
 }
 
 impl<'a> Context<'a> {
@@ -292,6 +294,12 @@ fn files(context: &Context<'_>, outputs: &[PlannedOutput]) -> Result<Prepared, P
     let mut detail = GroupDetail { output_details: Vec::new(), playlist_file_paths: None, kind: GroupKind::File };
     let mut media = Vec::new();
     for planned in outputs {
+        if planned.captions.is_some() {
+            let (captions, file) = captions::file(context, planned)?;
+            detail.output_details.push(captions);
+            media.push(file);
+            continue;
+        }
         let stem = context.stem(planned);
         let extension = context.output(planned).extension.as_deref();
         let (last, seconds, bytes) = match planned.captures {

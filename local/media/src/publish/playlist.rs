@@ -7,6 +7,8 @@ use crate::job::{
     StreamInfResolution, TargetDurationMode,
 };
 
+use crate::plan::PlannedCaptions;
+
 use super::{
     track::{Layout, Place, Track},
     uri,
@@ -103,7 +105,7 @@ impl Style {
     }
 
     /// The master playlist of a group's outputs.
-    pub(super) fn master(self, entries: &[Entry<'_>]) -> String {
+    pub(super) fn master(self, entries: &[Entry<'_>], subtitles: &[Subtitles<'_>]) -> String {
         let mut text = self.head();
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         let pictures = entries.iter().any(|entry| entry.track.planned.video.is_some());
@@ -118,6 +120,10 @@ impl Style {
             }
             text.push_str(&entry.alternative(first));
         }
+        for (index, subtitles) in subtitles.iter().enumerate() {
+            text.push_str(&subtitles.alternative(index));
+        }
+        let beside = if subtitles.is_empty() { "" } else { ",SUBTITLES=\"subs\"" };
         for entry in variants {
             let mut with = match &entry.rendition.audio_sets {
                 Some(sets) => sets.clone(),
@@ -125,7 +131,7 @@ impl Style {
             };
             with.retain(|set| groups.contains(set) && entry.track.planned.video.is_some());
             if with.is_empty() {
-                text.push_str(&self.variant(entry, None, &[]));
+                text.push_str(&self.variant(entry, None, &[], beside));
             }
             for group in with {
                 let sounds: Vec<_> = alternatives
@@ -133,14 +139,14 @@ impl Style {
                     .filter(|sound| sound.rendition.audio_group == group)
                     .map(|sound| sound.track)
                     .collect();
-                text.push_str(&self.variant(entry, Some(group), &sounds));
+                text.push_str(&self.variant(entry, Some(group), &sounds, beside));
             }
         }
         text
     }
 
     /// A picture with the sounds that may go with it, or a sound alone.
-    fn variant(self, entry: &Entry<'_>, group: Option<&str>, sounds: &[&Track<'_>]) -> String {
+    fn variant(self, entry: &Entry<'_>, group: Option<&str>, sounds: &[&Track<'_>], beside: &str) -> String {
         let track = entry.track;
         let peak = track.peak_bits() + sounds.iter().map(|sound| sound.peak_bits()).max().unwrap_or_default();
         let average = track.average_bits() + sounds.iter().map(|sound| sound.average_bits()).max().unwrap_or_default();
@@ -162,7 +168,38 @@ impl Style {
         if let Some(group) = group {
             let _ = write!(line, ",AUDIO=\"{}\"", quoted(group));
         }
-        format!("{line}\n{}\n", uri(&entry.playlist))
+        format!("{line}{beside}\n{}\n", uri(&entry.playlist))
+    }
+}
+
+/// Captions in a master playlist.
+pub(super) struct Subtitles<'a> {
+    pub(super) planned: &'a PlannedCaptions,
+    /// Their playlist's name.
+    pub(super) playlist: String,
+}
+
+impl Subtitles<'_> {
+    fn alternative(&self, index: usize) -> String {
+        let language = self.planned.language.as_deref();
+        let usual = format!("Captions {}", index + 1);
+        let name = self.planned.name.as_deref().or(language).unwrap_or(&usual);
+        let mut line = format!("#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subs\",NAME=\"{}\"", quoted(name));
+        if let Some(language) = language {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ",LANGUAGE=\"{}\"", quoted(language));
+        }
+        line.push_str(",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO");
+        if self.planned.accessible {
+            // Source: aws-sdk-mediaconvert 1.153, `WebvttDestinationSettings::accessibility`.
+            line.push_str(
+                ",CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,\
+                 public.accessibility.describes-music-and-sound\"",
+            );
+        }
+        let _ = write!(line, ",URI=\"{}\"", uri(&self.playlist));
+        line.push('\n');
+        line
     }
 }
 

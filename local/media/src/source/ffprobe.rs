@@ -32,10 +32,28 @@ pub(crate) enum ProbeError {
 
 /// Finds the facts of the file at `path`.
 pub(crate) async fn probe(tools: &Tools, path: &Path) -> Result<SourceFacts, ProbeError> {
+    let report = ask(tools, path, &["-show_format", "-show_streams"]).await?;
+    let mut head = Vec::new();
+    if let Ok(file) = std::fs::File::open(path) {
+        // Only Matroska's document type is looked for in it; a short read is as good as none.
+        let _ = file.take(64).read_to_end(&mut head);
+    }
+    let mut facts = facts_from_json(&report, &head)?;
+    // Most encoders write HDR10's metadata into the pictures alone.
+    if facts.video().is_some_and(|(_, video)| video.transfer == Some("SMPTE_2084") && video.hdr10.is_none()) {
+        let first = ["-select_streams", "v:0", "-show_frames", "-read_intervals", "%+#1"];
+        let frames: Frames = serde_json::from_slice(&ask(tools, path, &first).await?).unwrap_or_default();
+        facts.set_hdr10(frames.frames.first().and_then(|frame| hdr10(&frame.side_data_list)));
+    }
+    Ok(facts)
+}
+
+/// What ffprobe says of the file, as JSON.
+async fn ask(tools: &Tools, path: &Path, what: &[&str]) -> Result<Vec<u8>, ProbeError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     let mut command = tools.command(&tools.ffprobe, directory);
     command.args(["-v", "error", "-hide_banner", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", INPUT_FORMATS]);
-    command.args(["-show_format", "-show_streams", "-of", "json", "-i"]);
+    command.args(what).args(["-of", "json", "-i"]);
     // The prefix makes any name a file's name, whatever protocol it looks like.
     let mut url = std::ffi::OsString::from("file:");
     url.push(path);
@@ -44,15 +62,28 @@ pub(crate) async fn probe(tools: &Tools, path: &Path) -> Result<SourceFacts, Pro
         .await
         .map_err(|_| ProbeError::Timeout)?
         .map_err(ProbeError::Launch)?;
-    if !output.status.success() {
-        return Err(ProbeError::Unreadable(complaint(&String::from_utf8_lossy(&output.stderr), path)));
+    if output.status.success() {
+        return Ok(output.stdout);
     }
-    let mut head = Vec::new();
-    if let Ok(file) = std::fs::File::open(path) {
-        // Only Matroska's document type is looked for in it; a short read is as good as none.
-        let _ = file.take(64).read_to_end(&mut head);
-    }
-    facts_from_json(&output.stdout, &head)
+    Err(ProbeError::Unreadable(complaint(&String::from_utf8_lossy(&output.stderr), path)))
+}
+
+#[derive(Default, Deserialize)]
+struct Frames {
+    #[serde(default)]
+    frames: Vec<Frame>,
+}
+
+#[derive(Default, Deserialize)]
+struct Frame {
+    #[serde(default)]
+    side_data_list: Vec<SideData>,
+}
+
+fn hdr10(side_data: &[SideData]) -> Option<Hdr10> {
+    let (primaries, luminance) = side_data.iter().find_map(SideData::mastering)?;
+    let light_level = side_data.iter().find_map(|side| side.max_content.zip(side.max_average));
+    Some(Hdr10 { primaries, luminance, light_level })
 }
 
 /// The first thing ffprobe says, which is the most exact, without addresses and local names:
@@ -252,7 +283,7 @@ impl Stream {
             color_primaries: self.color_primaries.as_deref().and_then(primaries_name),
             transfer: self.color_transfer.as_deref().and_then(transfer_name),
             matrix: self.color_space.as_deref().and_then(matrix_name),
-            hdr10: self.hdr10(),
+            hdr10: hdr10(&self.side_data_list),
         })
     }
 
@@ -264,12 +295,6 @@ impl Stream {
             sample_rate: self.sample_rate.as_deref().and_then(|rate| rate.parse().ok())?,
             bit_depth: depth.filter(|bits| *bits > 0),
         })
-    }
-
-    fn hdr10(&self) -> Option<Hdr10> {
-        let (primaries, luminance) = self.side_data_list.iter().find_map(SideData::mastering)?;
-        let light_level = self.side_data_list.iter().find_map(|side| side.max_content.zip(side.max_average));
-        Some(Hdr10 { primaries, luminance, light_level })
     }
 
     /// ffprobe counts counterclockwise; MediaConvert clockwise.

@@ -77,6 +77,17 @@ impl SourceFacts {
         })
     }
 
+    /// Tells what the first video track's film was mastered on.
+    fn set_hdr10(&mut self, hdr10: Option<Hdr10>) {
+        let video = self.tracks.iter_mut().find_map(|track| match &mut track.kind {
+            TrackKind::Video(video) => Some(video),
+            _ => None,
+        });
+        if let Some(video) = video {
+            video.hdr10 = hdr10;
+        }
+    }
+
     /// The audio tracks.
     pub(crate) fn audio(&self) -> impl Iterator<Item = (&Track, &AudioFacts)> {
         self.tracks.iter().filter_map(|track| match &track.kind {

@@ -144,6 +144,10 @@ fn validate_group(
         }
         files.push(file);
     }
+    let captions = group.outputs.iter().filter(|output| !output.caption_descriptions.is_empty()).count();
+    if kind.segment_seconds().is_some() && captions == group.outputs.len() {
+        return Err(Refusal::new(format!("{path}/outputs"), "captions of a streaming group need media beside them"));
+    }
     validate_renditions(path, group, kind)
 }
 
@@ -193,8 +197,7 @@ fn validate_output(
     }
     let media = usize::from(output.video_description.is_some()) + output.audio_descriptions.len();
     if !output.caption_descriptions.is_empty() {
-        validate_captions(path, output, kind, settings, media)?;
-        return Err(Refusal::unsupported(format!("{path}/captionDescriptions")));
+        return validate_captions(path, output, kind, settings, media);
     }
     if media == 0 {
         return Err(Refusal::new(path, "Should have a videoDescription or audioDescriptions"));
