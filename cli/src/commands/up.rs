@@ -37,6 +37,10 @@ pub(crate) struct Arguments {
     /// Port of the edge, on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 8080)]
     edge_port: u16,
+    /// Port of the edge over TLS, which browsers need for HTTP/2; not served unless given. The certificate is the home's own
+    /// (DIR/edge-tls/certificate.pem).
+    #[arg(long, value_name = "PORT")]
+    edge_tls_port: Option<u16>,
     /// The stack's template; by default `template.yaml` here or in a folder above.
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
@@ -68,6 +72,7 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
         data: absolute(arguments.data)?,
         port: arguments.port,
         edge_port: arguments.edge_port,
+        edge_tls_port: arguments.edge_tls_port,
         template: absolute(template)?,
         stack: home.stack.clone(),
         parameters: arguments.parameters.into_iter().collect(),
@@ -89,6 +94,9 @@ pub(crate) async fn run(home: &HomeArgs, arguments: Arguments) -> Result<ExitCod
     let home = Home::start(config).await.map_err(|error| CliError::Home(Box::new(error)))?;
     render::note(format!("AWS APIs   http://127.0.0.1:{}", home.port()));
     render::note(format!("the site   {}", home.site_url()));
+    if let Some(url) = home.tls_url() {
+        render::note(format!("with TLS   {url}"));
+    }
     render::note(format!("the runs   http://127.0.0.1:{}/_console/executions.html", home.port()));
     render::note(format!(
         "a client   AWS_ENDPOINT_URL=http://127.0.0.1:{} AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID={LOCAL_ACCESS_KEY_ID} AWS_SECRET_ACCESS_KEY={LOCAL_SECRET_ACCESS_KEY}",

@@ -21,7 +21,7 @@ use vodline_core::{
     SystemEntropy,
 };
 use vodline_data::{DynamoConfig, DynamoDb, SecretsConfig, SecretsManager};
-use vodline_edge::{Edge, KeyValueStores};
+use vodline_edge::{Edge, KeyValueStores, Tls, TlsError};
 use vodline_events::{Events, Peers, PromptDelivery, Queues, QueuesConfig};
 use vodline_lambda::Lambda;
 use vodline_media::MediaConvert;
@@ -60,7 +60,7 @@ pub struct Launcher {
     pub arguments: Vec<String>,
 }
 
-/// How long the end of a home may wait for its last access logs.
+/// How long the end of a home may wait for its last access logs, and for what the edge keeps.
 const LOG_FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a home is started with.
@@ -72,6 +72,8 @@ pub struct Config {
     pub port: u16,
     /// Port of the edge; 0 picks a free one.
     pub edge_port: u16,
+    /// Port of the edge over TLS, if it is to be served so; 0 picks a free one.
+    pub edge_tls_port: Option<u16>,
     /// The stack's template.
     pub template: PathBuf,
     /// The stack's name.
@@ -98,6 +100,9 @@ pub enum HomeError {
         #[source]
         source: std::io::Error,
     },
+    /// The edge cannot be served over TLS.
+    #[error("the edge has no certificate")]
+    Tls(#[from] TlsError),
     /// A file in the data directory cannot be written.
     #[error("cannot write {path}")]
     Write {
@@ -140,6 +145,7 @@ pub struct Home {
     gateway: Arc<Gateway>,
     listener: TcpListener,
     edge_listener: TcpListener,
+    edge_tls: Option<(TcpListener, Tls)>,
     cloudfront: Arc<Edge>,
     cloudformation: Arc<CloudFormation>,
     workers: JoinSet<()>,
@@ -159,6 +165,10 @@ impl Home {
         let listener = listen(config.port).await?;
         let edge_listener = listen(config.edge_port).await?;
         let (port, edge_port) = (local_port(&listener), local_port(&edge_listener));
+        let edge_tls = match config.edge_tls_port {
+            Some(port) => Some((listen(port).await?, Tls::open(&config.data.join("edge-tls"))?)),
+            None => None,
+        };
         let endpoint = format!("http://127.0.0.1:{port}");
         let site_url = format!("http://127.0.0.1:{edge_port}");
 
@@ -341,13 +351,21 @@ impl Home {
         workers.spawn(cloudfront.clone().run());
         workers.spawn(dynamodb.run());
         let note = data.join("home.json");
-        let text = json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port }).to_string();
+        let tls_port = edge_tls.as_ref().map(|(listener, _)| local_port(listener));
+        let text =
+            json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port, "edgeTlsPort": tls_port }).to_string();
         // Whoever waits for the file must not read half of it.
         let unfinished = data.join("home.json.new");
         std::fs::write(&unfinished, text)
             .and_then(|()| std::fs::rename(&unfinished, &note))
             .map_err(|source| HomeError::Write { path: note, source })?;
-        Ok(Self { gateway, listener, edge_listener, cloudfront, cloudformation, workers, _lock: lock })
+        Ok(Self { gateway, listener, edge_listener, edge_tls, cloudfront, cloudformation, workers, _lock: lock })
+    }
+
+    /// Where viewers find the edge over TLS, if it is served so.
+    #[must_use]
+    pub fn tls_url(&self) -> Option<String> {
+        self.edge_tls.as_ref().map(|(listener, _)| format!("https://localhost:{}", local_port(listener)))
     }
 
     /// The port of the AWS APIs.
@@ -366,9 +384,12 @@ impl Home {
 
     /// Serves until `end` comes about. Everything in flight is on disk and goes on at the next start.
     pub async fn run_until(self, end: impl Future<Output = ()>) {
-        let Self { gateway, listener, edge_listener, cloudfront, mut workers, .. } = self;
+        let Self { gateway, listener, edge_listener, edge_tls, cloudfront, mut workers, .. } = self;
         workers.spawn(serve(listener, gateway));
         workers.spawn(cloudfront.clone().serve(edge_listener));
+        if let Some((listener, tls)) = edge_tls {
+            workers.spawn(cloudfront.clone().serve_tls(listener, tls));
+        }
         tokio::select! {
             () = end => {}
             Some(ended) = workers.join_next() => {
@@ -378,6 +399,10 @@ impl Home {
         // A full disk or the like must not keep the home from ending.
         if tokio::time::timeout(LOG_FLUSH_TIMEOUT, cloudfront.flush_logs()).await.is_err() {
             tracing::warn!("the last access logs could not be written in time");
+        }
+        let cache = tokio::task::spawn_blocking(move || cloudfront.flush_cache());
+        if tokio::time::timeout(LOG_FLUSH_TIMEOUT, cache).await.is_err() {
+            tracing::warn!("the edge's last answers could not be kept in time");
         }
     }
 }

@@ -7,8 +7,8 @@
 //! Answers are kept in memory and on the disk, each bounded in bytes; what is on the disk outlives the process. However many
 //! viewers ask for an object, its origin is asked once. Viewers speak HTTP/1.1 or HTTP/2 to one thread for each core.
 //!
-//! Some things are different at home, on purpose: viewers are served without TLS on loopback, so `ViewerProtocolPolicy` and
-//! certificates are kept and have no effect, and HTTP/2 is for those who begin with it. Where a cache policy normalises
+//! Some things are different at home, on purpose: the certificate of the TLS port is the home's own, whatever
+//! `ViewerCertificate` says, and without TLS HTTP/2 is for those who begin with it. Where a cache policy normalises
 //! `Accept-Encoding`, CloudFront keeps an answer for each coding; the edge asks the origin once for the plain answer, makes the
 //! codings itself, and keeps them together.
 //!
@@ -38,4 +38,5 @@ mod xml;
 
 pub use define::{DistributionDefinition, DistributionSpec, FunctionSpec, KeyValueStoreDefinition};
 pub use key_values::KeyValueStores;
+pub use plane::{Tls, TlsError};
 pub use service::{Config, Edge, Error};

@@ -15,7 +15,7 @@ use vodline_core::{
 use crate::{
     access_log::AccessLogs,
     model::{KeyGroup, KeyValueStore, PublicKey},
-    plane::{Definitions, Distribution, EDGE_LOCATION, Function, Pairs, Plane, Routes, Tiers, TrustedKey},
+    plane::{Definitions, Distribution, EDGE_LOCATION, Function, Pairs, Plane, Routes, Tiers, Tls, TrustedKey},
     table::{self, DefinitionRow, DistributionRow, KeyValueVersion, KeyValues, Kind},
 };
 
@@ -100,7 +100,7 @@ impl Edge {
 
     /// Serves viewers on this listener, for ever. Dropping the future stops accepting; open connections end on their own.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        self.plane.clone().serve(listener).await;
+        self.plane.clone().serve(listener, None).await;
     }
 
     /// Writes log files, for ever.
@@ -122,6 +122,11 @@ impl Edge {
     /// answers of the cache and nothing else.
     pub fn flush_cache(&self) {
         self.plane.flush();
+    }
+
+    /// The same over TLS.
+    pub async fn serve_tls(self: Arc<Self>, listener: TcpListener, tls: Tls) {
+        self.plane.clone().serve(listener, Some(tls)).await;
     }
 
     /// Gives the data plane what the store says.

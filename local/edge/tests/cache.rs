@@ -6,7 +6,7 @@ mod common;
 use std::{
     fs::{self, File, OpenOptions},
     io::Write as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
@@ -22,10 +22,18 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName},
+};
 use vodline_core::{
     Authorizer, AwsError, OriginBody, OriginRequest, OriginResponse, Principal, Request as ApiRequest, Service as _,
 };
+use vodline_edge::Tls;
 
 use common::{Home, OPTIMIZED, behavior, distribution, origin, respond};
 
@@ -38,9 +46,9 @@ fn with(mut response: OriginResponse, headers: &[(&'static str, &'static str)]) 
     response
 }
 
-fn file(path: &PathBuf, size_bytes: u64) -> OriginResponse {
+fn file(path: &Path, size_bytes: u64) -> OriginResponse {
     let headers = HeaderMap::from_iter([(http::header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"))]);
-    OriginResponse { status: StatusCode::OK, headers, body: OriginBody::File { path: path.clone(), size_bytes } }
+    OriginResponse { status: StatusCode::OK, headers, body: OriginBody::File { path: path.to_owned(), size_bytes } }
 }
 
 fn site() -> Value {
@@ -380,4 +388,38 @@ async fn requests_in_a_row_on_one_connection_are_answered_in_a_row() {
     stream.read_to_string(&mut text).await.unwrap();
     assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 3);
     assert!(text.contains("\r\n\r\n/aHTTP/1.1") && text.contains("\r\n\r\nHTTP/1.1") && text.ends_with("\r\n\r\n/c"));
+}
+
+#[tokio::test]
+async fn over_tls_the_two_agree_on_http2() {
+    let home = home(|request| respond(200, &request.path)).await;
+    let directory = tempfile::tempdir().unwrap();
+    let tls = Tls::open(directory.path()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(home.edge.clone().serve_tls(listener, tls));
+    let certificate = fs::read(directory.path().join("certificate.der")).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.into()).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::get("https://localhost/a").body(Empty::<Bytes>::new()).unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!((response.version(), response.status()), (Version::HTTP_2, StatusCode::OK));
+    assert_eq!(response.collect().await.unwrap().to_bytes(), "/a");
+    // Who does not speak TLS is not answered, and harms nobody.
+    let mut plain = TcpStream::connect(address).await.unwrap();
+    plain.write_all(b"GET / HTTP/1.1\r\nhost: h\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"));
 }

@@ -44,6 +44,7 @@ mod shelf;
 mod signed;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod viewer_request;
 mod viewer_response;
 
@@ -60,6 +61,7 @@ use http::HeaderValue;
 use tokio::runtime::Handle;
 use vodline_core::{Clock, Entropy, Origin};
 
+pub use self::tls::{Tls, TlsError};
 use self::{cache::Cache, disk::Disk, epoch::Epochs, invalidation::Forgotten, lookup::Flights};
 pub(crate) use self::{
     function::{CODE_BYTES_MAX, Function, Pairs, try_function},
