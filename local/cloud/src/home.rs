@@ -352,8 +352,8 @@ impl Home {
         workers.spawn(dynamodb.run());
         let note = data.join("home.json");
         let tls_port = edge_tls.as_ref().map(|(listener, _)| local_port(listener));
-        let text =
-            json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port, "edgeTlsPort": tls_port }).to_string();
+        let text = json!({ "pid": std::process::id(), "port": port, "edgePort": edge_port, "edgeTlsPort": tls_port })
+            .to_string();
         // Whoever waits for the file must not read half of it.
         let unfinished = data.join("home.json.new");
         std::fs::write(&unfinished, text)
