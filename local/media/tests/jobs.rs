@@ -355,7 +355,7 @@ async fn an_accelerated_job_makes_the_same_frames() {
         let home = &home;
         async move {
             let clip = format!(
-                "-f lavfi -i testsrc2=s=640x360:r={rate}:d=10.2 -f lavfi -i sine=440:d=10.2 \
+                "-f lavfi -i testsrc2=s=320x180:r={rate}:d=7.4 -f lavfi -i sine=440:d=7.4 \
                  -vf drawbox=t=fill:c=black:enable='between(t,5,7)' {codecs} -f {format}"
             );
             home.put_clip("uploads", key, &clip);
