@@ -47,6 +47,8 @@ fn entries(url: &str) -> Vec<String> {
 
 #[test]
 fn players_and_parsers_accept_every_package() {
+    let packages = root().join("tests/conformance/node_modules");
+    assert!(packages.exists(), "`npm ci` in tests/conformance installs the players; `cargo xtask test` does it");
     let home = Home::start();
     let row = home.upload(&clips::short(), &["--title", "Conformance"]);
     assert_eq!(row["status"], "READY", "{row:#}");
