@@ -231,7 +231,7 @@ async fn keys_and_groups_are_made_changed_and_kept_while_they_are_used() {
     let made = client.create_key_group().key_group_config(group("g", &id)).send().await.unwrap();
     let group_id = made.key_group().unwrap().id().to_owned();
     let config = made.key_group().unwrap().key_group_config().unwrap();
-    assert_eq!((config.name(), config.items()), ("g", &[id.clone()][..]));
+    assert_eq!((config.name(), config.items()), ("g", std::slice::from_ref(&id)));
     let twice = client.create_key_group().key_group_config(group("g", &id)).send().await.unwrap_err();
     assert_eq!(code(&twice), "KeyGroupAlreadyExists");
     let used = client.delete_public_key().id(&id).if_match(&etag).send().await.unwrap_err();
@@ -243,9 +243,12 @@ async fn keys_and_groups_are_made_changed_and_kept_while_they_are_used() {
     let distribution_id = home.define(config).id;
     let read = client.get_distribution().id(&distribution_id).send().await.unwrap().distribution.unwrap();
     let active = read.active_trusted_key_groups.unwrap();
-    assert_eq!((active.enabled(), active.items()[0].key_pair_ids().unwrap().items()), (true, &[id.clone()][..]));
+    assert_eq!(
+        (active.enabled(), active.items()[0].key_pair_ids().unwrap().items()),
+        (true, std::slice::from_ref(&id))
+    );
     let default = read.distribution_config.unwrap().default_cache_behavior.unwrap();
-    assert_eq!(default.trusted_key_groups().unwrap().items(), [group_id.clone()]);
+    assert_eq!(default.trusted_key_groups().unwrap().items(), std::slice::from_ref(&group_id));
     let etag_of_group = client.get_key_group().id(&group_id).send().await.unwrap().e_tag.unwrap();
     let used = client.delete_key_group().id(&group_id).if_match(&etag_of_group).send().await.unwrap_err();
     assert_eq!(code(&used), "ResourceInUse");

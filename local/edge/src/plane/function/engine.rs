@@ -81,6 +81,9 @@ globalThis.console = { log: line, info: line, warn: line, error: line };
 /// Goes after it: the handler is a name in the function's own module.
 const POSTLUDE: &str = "\n;globalThis.__edge.handler = handler;\n";
 
+/// The store that the function may read during the call that is under way, with its id.
+type Readable = Rc<RefCell<Option<(String, Arc<Pairs>)>>>;
+
 /// What a handler returned.
 #[derive(Deserialize)]
 pub(super) struct Output {
@@ -95,8 +98,7 @@ struct Engine {
     context: Context,
     _runtime: Runtime,
     deadline: Rc<Cell<Option<Instant>>>,
-    /// What the function may read during the call that is under way.
-    store: Rc<RefCell<Option<(String, Arc<Pairs>)>>>,
+    store: Readable,
 }
 
 impl Engine {
@@ -163,11 +165,7 @@ impl Engine {
 }
 
 /// Gives the function what it reads of its store.
-fn bind<'js>(
-    ctx: &Ctx<'js>,
-    edge: &Object<'js>,
-    store: &Rc<RefCell<Option<(String, Arc<Pairs>)>>>,
-) -> rquickjs::Result<()> {
+fn bind<'js>(ctx: &Ctx<'js>, edge: &Object<'js>, store: &Readable) -> rquickjs::Result<()> {
     let known = store.clone();
     let id = move || known.borrow().as_ref().map(|(id, _)| id.clone());
     edge.set("store", JsFunction::new(ctx.clone(), id)?)?;

@@ -176,5 +176,5 @@ pub(crate) fn try_function(function: &Function, event: &Value) -> Tested {
     let output = engine::call(function, &json!({ "origins": null, "event": event }).to_string());
     let percent = begin.elapsed().as_secs_f64() / TIME_MAX.as_secs_f64() * 100.0;
     let logs = output.as_ref().map_or_else(|_| Vec::new(), |output| truncated(&output.log).cloned().collect());
-    Tested { output: output.and_then(|output| event::tested(output)), logs, utilization: percent.min(100.0) as u8 }
+    Tested { output: output.and_then(event::tested), logs, utilization: percent.min(100.0) as u8 }
 }
