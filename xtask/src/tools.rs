@@ -67,13 +67,13 @@ pub(crate) fn python(name: &str) -> Outcome<PathBuf> {
     Ok(venv)
 }
 
-/// The AWS CLI and boto3 from PyPI; returns the environment's `bin` folder.
+/// The AWS CLI and boto3 (with the part that signs by Version 4A) from PyPI; returns the environment's `bin` folder.
 pub(crate) fn aws_clients() -> Outcome<PathBuf> {
     let bin = python("aws")?.join("bin");
-    if !bin.join("aws").exists() || !works(&bin.join("python").to_string_lossy(), "-cimport boto3") {
+    if !bin.join("aws").exists() || !works(&bin.join("python").to_string_lossy(), "-cimport boto3, awscrt") {
         run(
             "install the AWS CLI and boto3 from PyPI",
-            command(bin.join("pip")).args(["install", "--quiet", "awscli", "boto3"]),
+            command(bin.join("pip")).args(["install", "--quiet", "awscli", "boto3[crt]"]),
         )?;
     }
     Ok(bin)
