@@ -98,8 +98,11 @@ async fn a_set_of_mp4_files_is_packaged() {
     let parts = ["index_4_init.mp4", "index_4_0.mp4"].map(|name| std::fs::read(dash.join(name)).unwrap());
     assert!(String::from_utf8_lossy(&parts[1]).contains("<span tts:fontStyle=\"italic\">One</span> &amp; two</p>"));
     std::fs::write(dash.join("captions.mp4"), parts.concat()).unwrap();
-    let text = probe(&["-show_entries", "stream=codec_type,codec_tag_string"], &dash.join("captions.mp4"));
-    assert!(text.contains("codec_type=subtitle") && text.contains("codec_tag_string=stpp"), "{text}");
+    let text = probe(
+        &["-show_entries", "stream=codec_tag_string,nb_read_packets", "-count_packets"],
+        &dash.join("captions.mp4"),
+    );
+    assert!(text.contains("codec_tag_string=stpp") && text.contains("nb_read_packets=1"), "{text}");
 }
 
 #[tokio::test]
