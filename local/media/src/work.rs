@@ -10,7 +10,7 @@ use crate::{
     chunk::{self, Chunks},
     event::Happening,
     job::{JobSettings, ObjectLocation, decode_settings},
-    plan::{self, Plan, PlanError, SOURCE_FILE, image_file, source_file, caption_file},
+    plan::{self, Plan, PlanError, SOURCE_FILE, caption_file, image_file, source_file},
     publish::{self, GroupDetail, Publication, PublishError},
     record::{AccelerationMode, JobError, JobRecord, Phase, Status, code},
     run::{ChildError, Guard, Progress, Watch},

@@ -227,8 +227,9 @@ fn key_frames(file: &Path) -> Vec<i64> {
     let packets = probe("-select_streams v:0 -show_entries packet=pts_time,flags", file);
     let keys = packets.iter().filter(|packet| packet.contains(",K"));
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds of a short clip")]
-    let times: Vec<_> =
-        keys.map(|packet| (packet.split(',').next().unwrap().parse::<f64>().unwrap() * 1000.0).round() as i64).collect();
+    let times: Vec<_> = keys
+        .map(|packet| (packet.split(',').next().unwrap().parse::<f64>().unwrap() * 1000.0).round() as i64)
+        .collect();
     times.iter().map(|time| time - times[0]).collect()
 }
 
@@ -276,7 +277,11 @@ async fn every_codec_in_its_container() {
         assert!((seconds - 2.0).abs() < 0.1, "{name} {seconds}");
     };
     check("out_265.mp4", "codec_name,codec_tag_string", &["hevc,hvc1", "eac3,ec-3"]);
-    check("out_265ten.mov", "codec_name,pix_fmt,channels:stream_tags=language", &["hevc,yuv420p10le", "aac,2,fra", "ac3,6"]);
+    check(
+        "out_265ten.mov",
+        "codec_name,pix_fmt,channels:stream_tags=language",
+        &["hevc,yuv420p10le", "aac,2,fra", "ac3,6"],
+    );
     check("out_vp9.webm", "codec_name", &["vp9", "opus"]);
     check("out_av1.mp4", "codec_name", &["av1", "mp3"]);
     check("out_pro.mov", "codec_name,pix_fmt", &["prores,yuv422p10le", "pcm_s24le"]);
@@ -296,16 +301,17 @@ async fn every_codec_in_its_container() {
 async fn other_codecs_are_streamed() {
     let home = Home::start();
     home.put_clip("uploads", "clip.mp4", CLIP);
-    let picture = |modifier: &str, codec: Value| {
-        json!({"nameModifier": modifier, "containerSettings": {"container": "CMFC"}, "videoDescription": {"codecSettings": codec}})
-    };
+    let picture = |modifier: &str, codec: Value| json!({"nameModifier": modifier, "containerSettings": {"container": "CMFC"}, "videoDescription": {"codecSettings": codec}});
     let sound = |modifier: &str, codec: &str, name: &str, settings: Value| {
         json!({"nameModifier": modifier, "containerSettings": {"container": "CMFC"},
             "audioDescriptions": [{"codecSettings": {"codec": codec, name: settings}}]})
     };
     let outputs = json!([
-        picture("_265", json!({"codec": "H_265", "h265Settings": {"rateControlMode": "QVBR", "maxBitrate": 800_000,
-            "gopSize": 60, "gopSizeUnits": "FRAMES", "qualityTuningLevel": "SINGLE_PASS"}})),
+        picture(
+            "_265",
+            json!({"codec": "H_265", "h265Settings": {"rateControlMode": "QVBR", "maxBitrate": 800_000,
+            "gopSize": 60, "gopSizeUnits": "FRAMES", "qualityTuningLevel": "SINGLE_PASS"}})
+        ),
         picture("_vp9", json!({"codec": "VP9", "vp9Settings": {"bitrate": 400_000, "gopSize": 60}})),
         picture("_av1", json!({"codec": "AV1", "av1Settings": {"maxBitrate": 400_000, "gopSize": 60}})),
         sound("_ac3", "AC3", "ac3Settings", json!({})),
@@ -327,7 +333,8 @@ async fn other_codecs_are_streamed() {
     let outputs = json!([{"nameModifier": "_ts", "containerSettings": {"container": "M3U8"},
         "videoDescription": {"codecSettings": outputs[0]["videoDescription"]["codecSettings"]},
         "audioDescriptions": [{"codecSettings": {"codec": "EAC3", "eac3Settings": {}}}]}]);
-    let folder = complete(&home, &hls(&json!({"segmentLength": 2, "destination": "s3://media/ts/out"}), &outputs)).await;
+    let folder =
+        complete(&home, &hls(&json!({"segmentLength": 2, "destination": "s3://media/ts/out"}), &outputs)).await;
     let master = std::fs::read_to_string(folder.path().join("ts/out.m3u8")).unwrap();
     assert!(master.contains("CODECS=\"hvc1.1.") && master.contains(",ec-3\""), "{master}");
     assert_eq!(frames(&folder.path().join("ts/out_ts.m3u8")).0, 120);
@@ -372,7 +379,8 @@ async fn pictures_are_cut_placed_and_drawn_upon() {
     ffmpeg(&format!("-y -f lavfi -i color=red:s=64x32 -frames:v 1 {}", image.display()));
     home.put_path("assets", "mark.png", &image);
     let mark = |changes: Value| {
-        let mut mark = json!({"imageInserterInput": "s3://assets/mark.png", "imageX": 10, "imageY": 20, "opacity": 100});
+        let mut mark =
+            json!({"imageInserterInput": "s3://assets/mark.png", "imageX": 10, "imageY": 20, "opacity": 100});
         merge(&mut mark, &changes);
         json!({"imageInserter": {"insertableImages": [mark]}})
     };
@@ -383,12 +391,18 @@ async fn pictures_are_cut_placed_and_drawn_upon() {
     };
     let outputs = json!([
         output("_$w$x$h$", json!({"crop": {"width": 100, "height": 50, "x": 10, "y": 10}})),
-        output("_at", json!({"width": 320, "height": 180, "position": {"width": 160, "height": 90, "x": 100, "y": 40}})),
+        output(
+            "_at",
+            json!({"width": 320, "height": 180, "position": {"width": 160, "height": 90, "x": 100, "y": 40}})
+        ),
         output("_mark", json!({"videoPreprocessors": mark(json!({"startTime": "00:00:01:00", "duration": 1000}))})),
         output("_fade", json!({"videoPreprocessors": mark(json!({"fadeIn": 2000}))})),
-        output("_soft", json!({"width": 160, "sharpness": 0, "codecSettings": {"h264Settings": {
+        output(
+            "_soft",
+            json!({"width": 160, "sharpness": 0, "codecSettings": {"h264Settings": {
             "framerateControl": "SPECIFIED", "framerateNumerator": 50, "framerateDenominator": 1,
-            "framerateConversionAlgorithm": "INTERPOLATE"}}})),
+            "framerateConversionAlgorithm": "INTERPOLATE"}}})
+        ),
         output("_gray", json!({"videoPreprocessors": {"colorCorrector": {"saturation": 1, "brightness": 50}}})),
     ]);
     let mut settings = file(&outputs);
@@ -415,7 +429,11 @@ async fn inputs_are_clipped_and_joined() {
     let home = Home::start();
     put_colour(&home, "clip.mp4", "blue", 3);
     put_colour(&home, "red.mp4", "red", 2);
-    home.put_clip("uploads", "tall.mp4", "-f lavfi -i color=red:s=90x160:r=30:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+    home.put_clip(
+        "uploads",
+        "tall.mp4",
+        "-f lavfi -i color=red:s=90x160:r=30:d=1 -c:v libx264 -preset ultrafast -pix_fmt yuv420p",
+    );
     let outputs = json!([{"nameModifier": "_j", "containerSettings": {"container": "MP4"},
         "videoDescription": {"codecSettings": h264(&json!({"maxBitrate": 3_000_000}))}, "audioDescriptions": [aac()]}]);
     let mut settings = file(&outputs);
@@ -432,14 +450,18 @@ async fn inputs_are_clipped_and_joined() {
     let joined = folder.path().join("v/out_j.mp4");
     let (count, _) = frames(&joined);
     assert!(count.abs_diff(25 + 13 + 25) <= 1, "{count}");
-    for (seconds, x, colour) in [(0.0, 10, BLUE), (0.96, 10, BLUE), (1.0, 10, RED), (1.48, 10, RED), (1.56, 10, BLACK), (2.2, 160, RED)] {
+    for (seconds, x, colour) in
+        [(0.0, 10, BLUE), (0.96, 10, BLUE), (1.0, 10, RED), (1.48, 10, RED), (1.56, 10, BLACK), (2.2, 160, RED)]
+    {
         let pixel = pixel(&joined, seconds, x, 90);
         assert!(is_near(pixel, colour), "{seconds} {pixel:?}");
     }
-    let ends: Vec<f64> = ["v", "a"].map(|kind| {
-        let times = probe(&format!("-select_streams {kind}:0 -show_entries packet=pts_time"), &joined);
-        times.iter().filter_map(|time| time.parse::<f64>().ok()).fold(0.0, f64::max)
-    }).into();
+    let ends: Vec<f64> = ["v", "a"]
+        .map(|kind| {
+            let times = probe(&format!("-select_streams {kind}:0 -show_entries packet=pts_time"), &joined);
+            times.iter().filter_map(|time| time.parse::<f64>().ok()).fold(0.0, f64::max)
+        })
+        .into();
     assert!((ends[0] - ends[1]).abs() < 0.1, "{ends:?}");
     let event = home.last_event("INPUT_INFORMATION").detail;
     assert_eq!(event["inputDetails"].as_array().unwrap().len(), 3);
@@ -447,8 +469,7 @@ async fn inputs_are_clipped_and_joined() {
     // Clips of one input, the later first.
     let mut settings = file(&json!([{"nameModifier": "_c", "containerSettings": {"container": "MP4"},
         "videoDescription": {"codecSettings": h264(&json!({}))}}]));
-    settings["inputs"][0]["inputClippings"] =
-        json!([{"startTimecode": "00:00:02:00"}, {"endTimecode": "00:00:00:09"}]);
+    settings["inputs"][0]["inputClippings"] = json!([{"startTimecode": "00:00:02:00"}, {"endTimecode": "00:00:00:09"}]);
     let folder = complete(&home, &settings).await;
     assert_eq!(frames(&folder.path().join("v/out_c.mp4")).0, 25 + 10);
     settings["inputs"][0]["inputClippings"] = json!([{"startTimecode": "00:00:09:00"}]);
@@ -495,12 +516,20 @@ async fn sounds_are_chosen_and_mixed() {
         output("_en", "english", json!({})),
         output("_fr", "french", json!({})),
         output("_down", "surround", json!({})),
-        output("_51", "surround", json!({"codecSettings": {"aacSettings": {"codingMode": "CODING_MODE_5_1", "bitrate": 256_000}}})),
+        output(
+            "_51",
+            "surround",
+            json!({"codecSettings": {"aacSettings": {"codingMode": "CODING_MODE_5_1", "bitrate": 256_000}}})
+        ),
         output("_mono", "english", mono),
         output("_left", "english", left),
         output("_late", "late", json!({})),
         output("_both", "both", json!({"codecSettings": {"aacSettings": {"codingMode": "CODING_MODE_2_0"}}})),
-        output("_loud", "english", json!({"audioNormalizationSettings": {"algorithm": "ITU_BS_1770_3", "targetLkfs": -30, "peakCalculation": "TRUE_PEAK"}})),
+        output(
+            "_loud",
+            "english",
+            json!({"audioNormalizationSettings": {"algorithm": "ITU_BS_1770_3", "targetLkfs": -30, "peakCalculation": "TRUE_PEAK"}})
+        ),
     ]);
     let mut settings = file(&outputs);
     settings["inputs"][0]["audioSelectors"] = json!({
@@ -549,7 +578,8 @@ async fn light_of_hdr_is_pressed_together_or_kept() {
     assert!(side.contains("Mastering display metadata") && side.contains("\"max_content\": 1000"), "{side}");
 }
 
-const CAPTIONS: &str = "1\n00:00:00,500 --> 00:00:01,500\nHello <i>world</i>\n\n2\n00:00:01,800 --> 00:00:03,000\nTwo\nlines\n";
+const CAPTIONS: &str =
+    "1\n00:00:00,500 --> 00:00:01,500\nHello <i>world</i>\n\n2\n00:00:01,800 --> 00:00:03,000\nTwo\nlines\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn captions_stand_beside_the_media() {
@@ -602,5 +632,8 @@ async fn captions_stand_beside_the_media() {
     settings["inputs"][0]["inputClippings"] = json!([{"startTimecode": "00:00:01:00", "endTimecode": "00:00:01:29"}]);
     let folder = complete(&home, &settings).await;
     let text = std::fs::read_to_string(folder.path().join("v/out_fr.srt")).unwrap();
-    assert!(text.starts_with("1\n00:00:00,000 --> 00:00:00,500\nHello") && text.contains("00:00:00,800 --> 00:00:01,000"), "{text}");
+    assert!(
+        text.starts_with("1\n00:00:00,000 --> 00:00:00,500\nHello") && text.contains("00:00:00,800 --> 00:00:01,000"),
+        "{text}"
+    );
 }

@@ -787,8 +787,8 @@ pub(crate) struct CodecLevel(pub(crate) Option<String>);
 impl<'de> Deserialize<'de> for CodecLevel {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         const LEVELS: [&str; 19] = [
-            "1", "1_1", "1_2", "1_3", "2", "2_1", "2_2", "3", "3_1", "3_2", "4", "4_1", "4_2", "5", "5_1", "5_2", "6", "6_1",
-            "6_2",
+            "1", "1_1", "1_2", "1_3", "2", "2_1", "2_2", "3", "3_1", "3_2", "4", "4_1", "4_2", "5", "5_1", "5_2", "6",
+            "6_1", "6_2",
         ];
         let name = String::deserialize(deserializer)?;
         if name == "AUTO" {

@@ -195,4 +195,53 @@ mod tests {
         );
         check("/inputs/0/fileInput", json!("https://x/y.mp4"), "/inputs/0/fileInput", "s3://bucket/key");
     }
+
+    /// The pointers of all objects in a job but those that have names for keys.
+    fn objects(value: &Value, at: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                let named = ["audioSelectors", "audioSelectorGroups", "captionSelectors"];
+                if !named.iter().any(|name| at.ends_with(name)) {
+                    found.push(at.to_owned());
+                }
+                members.iter().for_each(|(key, member)| objects(member, &format!("{at}/{key}"), found));
+            }
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(index, item)| objects(item, &format!("{at}/{index}"), found));
+            }
+            _ => {}
+        }
+    }
+
+    /// Every field of the SDK's model (1.153; all structures below `JobSettings`), put anywhere it is not, with a value that no
+    /// field takes: what is unknown there is refused by its name, and what is known by its value. Nothing is passed over.
+    #[test]
+    fn no_field_is_ignored_anywhere() {
+        let rich: Value = serde_json::from_str(include_str!("../../tests/data/rich-job.json")).unwrap();
+        assert!(decode_settings(&rich).is_ok(), "{:?}", decode_settings(&rich).err());
+        let fields: Vec<String> = serde_json::from_str(include_str!("../../tests/data/sdk-fields.json")).unwrap();
+        assert!(fields.len() > 500);
+        let mut seen = std::collections::HashSet::new();
+        for mut job in [line(), rich] {
+            let mut places = Vec::new();
+            objects(&job, "", &mut places);
+            for place in places {
+                // Objects of one kind differ in their numbers alone; one of each is enough.
+                if !seen.insert(place.replace(|c: char| c.is_ascii_digit(), "")) {
+                    continue;
+                }
+                for field in &fields {
+                    let object = job.pointer_mut(&place).unwrap().as_object_mut().unwrap();
+                    if object.contains_key(field) {
+                        continue;
+                    }
+                    object.insert(field.clone(), json!({"nothing like it": true}));
+                    let decoded = decode::<JobSettings>(&job);
+                    job.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(field);
+                    let Err(refusal) = decoded else { panic!("{place}/{field} is taken") };
+                    assert!(refusal.path.starts_with(&format!("{place}/{field}")), "{place}/{field}: {refusal:?}");
+                }
+            }
+        }
+    }
 }

@@ -23,23 +23,23 @@ mod validate;
 mod video;
 
 pub(crate) use audio::{
-    AacCodingMode, Ac3CodingMode, AudioCodec, AudioDescription, AudioNormalization, CodecSettings as AudioCodecSettings,
-    Eac3CodingMode, LfeControl, NormalizationAlgorithm, NormalizationControl, RateMode, Remix, VbrQuality, WavFormat,
+    AacCodingMode, Ac3CodingMode, AudioCodec, AudioDescription, AudioNormalization,
+    CodecSettings as AudioCodecSettings, Eac3CodingMode, LfeControl, NormalizationAlgorithm, NormalizationControl,
+    RateMode, Remix, VbrQuality, WavFormat,
 };
-pub(crate) use caption::{
-    CaptionDescription, CaptionDestinationType, CaptionSelector, CaptionSourceType,
-};
+pub(crate) use caption::{CaptionDescription, CaptionDestinationType, CaptionSelector, CaptionSourceType};
 pub(crate) use codec::{
     AdaptiveQuantization, Av1, Av1BitDepth, ChromaSampling, CodecSettings, Coding, Common, Conversion, DynamicSubGop,
-    EntropyCoding, FilmGrain, FrameCapture, FramerateControl, GopSize, GopUnits, H264, H264Profile, H265, H265Packaging,
-    H265Profile, ParControl, ProRes, ProResProfile, RateControl, SampleAdaptiveOffset, SceneChange, TreeBlockSize,
-    TuningLevel, VideoCodec, Vp9, Vp9TuningLevel,
+    EntropyCoding, FilmGrain, FrameCapture, FramerateControl, GopSize, GopUnits, H264, H264Profile, H265,
+    H265Packaging, H265Profile, ParControl, ProRes, ProResProfile, RateControl, SampleAdaptiveOffset, SceneChange,
+    TreeBlockSize, TuningLevel, VideoCodec, Vp9, Vp9TuningLevel,
 };
 pub(crate) use container::{AudioTrackType, Container, ContainerSettings, DescriptiveVideo, MoovPlacement};
 pub(crate) use decode::{Refusal, decode, decode_settings};
 pub(crate) use group::{
-    BandwidthType, CaptionSegments, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup, DurationFormat, HlsGroup,
-    HlsOutputSelection, OutputGroup, OutputGroupKind, SegmentControl, StreamInfResolution, TargetDurationMode,
+    BandwidthType, CaptionSegments, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup,
+    DurationFormat, HlsGroup, HlsOutputSelection, OutputGroup, OutputGroupKind, SegmentControl, StreamInfResolution,
+    TargetDurationMode,
 };
 pub(crate) use identifiers::{Identifiers, OutputFacts};
 pub(crate) use input::{AudioSelector, DurationCorrection, Input, Rotate, SelectorType, TimecodeSource};

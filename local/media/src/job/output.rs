@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use super::{
-    AudioCodec, AudioDescription, AudioTrackType, CaptionDescription, ContainerSettings, DescriptiveVideo, OutputGroupKind,
-    VideoDescription, neutral::Excluded,
+    AudioCodec, AudioDescription, AudioTrackType, CaptionDescription, ContainerSettings, DescriptiveVideo,
+    OutputGroupKind, VideoDescription, neutral::Excluded,
 };
 
 /// The group that alternative sounds are in unless they say otherwise.

@@ -13,9 +13,11 @@ pub(crate) fn check_tools(settings: &JobSettings, tools: &Capabilities) -> Resul
                 let codec = video.codec_settings.codec;
                 let at = format!("{path}/videoDescription/codecSettings/codec");
                 needs(tools.has_encoder(codec.encoder()), &at, "encoder", codec.encoder())?;
-                if video.video_preprocessors.color_corrector.is_some_and(|color| {
-                    color.color_space_conversion == ColorSpaceConversion::Rec709
-                }) {
+                if video
+                    .video_preprocessors
+                    .color_corrector
+                    .is_some_and(|color| color.color_space_conversion == ColorSpaceConversion::Rec709)
+                {
                     let at = format!("{path}/videoDescription/videoPreprocessors/colorCorrector/colorSpaceConversion");
                     for filter in ["zscale", "tonemap"] {
                         needs(tools.has_filter(filter), &at, "filter", filter)?;

@@ -20,7 +20,8 @@ impl Timecode {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (time, frames) = text.rsplit_once([':', ';', '.'])?;
         let drop_frame = text.contains([';', '.']);
-        let mut parts = time.split([':', ';']).map(|part| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten());
+        let mut parts =
+            time.split([':', ';']).map(|part| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten());
         let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
         let frames = frames.parse().ok()?;
         let plausible = parts.next().is_none() && hours < 24 && minutes < 60 && seconds < 60 && frames < 120;

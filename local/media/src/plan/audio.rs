@@ -55,7 +55,8 @@ impl AudioEncode {
             .iter()
             .map(|chosen| chosen.as_ref().map(|chosen| chosen.reading(description, layout, &coding, joined)))
             .collect();
-        let mut filters: Vec<_> = description.audio_normalization_settings.and_then(loudness_filter).into_iter().collect();
+        let mut filters: Vec<_> =
+            description.audio_normalization_settings.and_then(loudness_filter).into_iter().collect();
         filters.push(format!("aformat=sample_rates={}", coding.sample_rate));
         let language = first.tracks.first().and_then(|(track, _)| track.language.as_deref());
         Ok(Some(Self {
@@ -239,7 +240,13 @@ impl Coding {
     fn new(settings: &AudioCodecSettings, source_channels: u32) -> Self {
         // Zero follows the source, up to what the codec can hold.
         let follow = |asked: u32, most: u32| match asked {
-            0 if source_channels > most => if most >= 6 { 6 } else { most },
+            0 if source_channels > most => {
+                if most >= 6 {
+                    6
+                } else {
+                    most
+                }
+            }
             0 => source_channels,
             asked => asked,
         };
@@ -264,7 +271,8 @@ impl Coding {
         settings: &AudioCodecSettings,
         follow: impl Fn(u32, u32) -> u32,
     ) -> (u32, u32, u32, Vec<(&'static str, String)>) {
-        let constant = |rate: u32, channels: u32, bitrate: u32| (rate, channels, bitrate, vec![("b", bitrate.to_string())]);
+        let constant =
+            |rate: u32, channels: u32, bitrate: u32| (rate, channels, bitrate, vec![("b", bitrate.to_string())]);
         let pcm = |rate: Option<u32>, channels: u32, bits: Option<u32>| {
             let (rate, channels, bits) = (rate.unwrap_or(SAMPLE_RATE), follow(channels, 8), bits.unwrap_or(16));
             (rate, channels, rate * channels * bits, Vec::new())

@@ -208,14 +208,7 @@ fn adaptive_quantization(quantization: AdaptiveQuantization, parameters: &mut St
     let _ = write!(parameters, ":aq-mode={mode}:aq-strength={strength}");
 }
 
-fn h265_options(
-    h265: &H265,
-    common: &Common,
-    gop: &Gop,
-    frame_rate: Ratio,
-    color: Color<'_>,
-    options: &mut Options,
-) {
+fn h265_options(h265: &H265, common: &Common, gop: &Gop, frame_rate: Ratio, color: Color<'_>, options: &mut Options) {
     options.push(("preset", preset(h265.quality_tuning_level).into()));
     let (profile, tier) = match h265.codec_profile {
         H265Profile::MainMain => ("main", 0),

@@ -104,8 +104,7 @@ pub(super) fn parts<'a>(settings: &'a JobSettings, facts: &'a [SourceFacts]) -> 
             TimecodeSource::Embedded => facts.timecode.as_deref().and_then(Timecode::parse).unwrap_or_default(),
         };
         let begins = parts.last().map_or(0.0, |part| part.begins + part.seconds);
-        let whole =
-            Part { number, input, facts, clip: None, begins, seconds: facts.duration_seconds, first_timecode };
+        let whole = Part { number, input, facts, clip: None, begins, seconds: facts.duration_seconds, first_timecode };
         if input.input_clippings.is_empty() {
             parts.push(whole);
         }

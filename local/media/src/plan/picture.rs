@@ -80,10 +80,8 @@ impl Picture {
         let inner = Self::fit(source, Some(position.width), Some(position.height), behavior, pixel);
         // What is smaller than its place lies in the middle of it, on an even pixel.
         let middle = |place: u32, side: u32| (place.saturating_sub(side) / 2) & !1;
-        let at = (
-            position.x + middle(position.width, inner.framed.0),
-            position.y + middle(position.height, inner.framed.1),
-        );
+        let at =
+            (position.x + middle(position.width, inner.framed.0), position.y + middle(position.height, inner.framed.1));
         let kept = (inner.kept.0.min(inner.framed.0), inner.kept.1.min(inner.framed.1));
         let pad = (middle(inner.framed.0, kept.0), middle(inner.framed.1, kept.1));
         Self { kept, at: Some((at.0 + pad.0, at.1 + pad.1)), framed: output, ..inner }

@@ -1,9 +1,9 @@
 //! The process that makes pictures and sound: decode once, scale in a chain, encode each distinct thing once, tee.
 
 use crate::job::{
-        AudioCodec, CompositionOffsets, Container, JobSettings, MoovPlacement, ObjectLocation, Output, OutputGroup,
-        OutputGroupKind, Timecode, TimecodeSource, WavFormat,
-    };
+    AudioCodec, CompositionOffsets, Container, JobSettings, MoovPlacement, ObjectLocation, Output, OutputGroup,
+    OutputGroupKind, Timecode, TimecodeSource, WavFormat,
+};
 
 use super::{
     PIXELS_MAX, PlanError, PlannedFile, PlannedOutput, PlannedVideo,
@@ -200,7 +200,9 @@ impl<'a> Transcode<'a> {
         if self.parts.len() == 1 {
             let nodes = bases
                 .into_iter()
-                .map(|index| (index, self.read(graph, 0, &self.videos[index].readings[0], &self.videos[index].rate, &draw)))
+                .map(|index| {
+                    (index, self.read(graph, 0, &self.videos[index].readings[0], &self.videos[index].rate, &draw))
+                })
                 .collect();
             return (nodes, Vec::new());
         }
@@ -319,7 +321,10 @@ impl<'a> Transcode<'a> {
             let node = graph.add(vec![Source::Node(parent)], filters);
             made.push((scaled, node));
         }
-        scaled.iter().filter_map(|scaled| made.iter().find(|(other, _)| other == scaled).map(|(_, node)| *node)).collect()
+        scaled
+            .iter()
+            .filter_map(|scaled| made.iter().find(|(other, _)| other == scaled).map(|(_, node)| *node))
+            .collect()
     }
 }
 
@@ -435,7 +440,8 @@ fn muxer(
 fn file_muxer(output: &Output, file: PlannedFile) -> String {
     let mp4 = output.container_settings.mp4_settings.unwrap_or_default();
     let first = output.audio_descriptions.first();
-    let wide = first.and_then(|audio| audio.codec_settings.wav_settings.as_ref()).is_some_and(|w| w.format == WavFormat::Rf64);
+    let wide =
+        first.and_then(|audio| audio.codec_settings.wav_settings.as_ref()).is_some_and(|w| w.format == WavFormat::Rf64);
     match (file.muxer, mp4.moov_placement) {
         ("mp4", MoovPlacement::ProgressiveDownload) => "f=mp4:movflags=+faststart".to_owned(),
         ("wav", _) if wide => "f=wav:rf64=always".to_owned(),

@@ -115,8 +115,7 @@ fn reading(part: &Part<'_>, description: &VideoDescription, join: Option<Raster>
         // All parts get the first one's shape, with bars where theirs is another.
         let (width, height) = (Some(common.width), Some(common.height));
         let source = cut(part.turned()?, crop);
-        let picture =
-            Picture::fit(source, width, height, ScalingBehavior::Default, Some(common.sample_aspect));
+        let picture = Picture::fit(source, width, height, ScalingBehavior::Default, Some(common.sample_aspect));
         then.push(format!("scale={}:{}:flags=bicubic", picture.scaled.0, picture.scaled.1));
         then.push("format=yuv420p".to_owned());
         then.extend(picture.frame_filters());

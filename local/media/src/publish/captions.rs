@@ -64,7 +64,8 @@ fn parse(text: &str) -> Vec<Cue> {
 /// `01:02:03.456`, or without hours.
 fn time(text: &str) -> Option<u64> {
     let (clock, milliseconds) = text.split_once('.')?;
-    let seconds = clock.split(':').try_fold(0_u64, |total, part| total.checked_mul(60)?.checked_add(part.parse().ok()?));
+    let seconds =
+        clock.split(':').try_fold(0_u64, |total, part| total.checked_mul(60)?.checked_add(part.parse().ok()?));
     seconds?.checked_mul(1000)?.checked_add(milliseconds.parse().ok().filter(|ms| *ms < 1000)?)
 }
 
@@ -95,13 +96,7 @@ fn subrip(cues: &[Cue]) -> String {
     let mut text = String::new();
     for (number, cue) in (1..).zip(cues) {
         // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "{number}\n{} --> {}\n{}\n\n",
-            clock(cue.start_ms, ','),
-            clock(cue.end_ms, ','),
-            cue.text
-        );
+        let _ = write!(text, "{number}\n{} --> {}\n{}\n\n", clock(cue.start_ms, ','), clock(cue.end_ms, ','), cue.text);
     }
     text
 }

@@ -8,8 +8,9 @@ use crate::{
 };
 
 use super::{
-    Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
+    Context, GroupDetail, GroupKind, Prepared, PublishError,
     boxes::{self, SegmentIndex},
+    captions,
     track::{Layout, Names, Track, lay_out},
     uri,
 };

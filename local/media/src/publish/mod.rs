@@ -167,7 +167,8 @@ pub(crate) fn prepare(
         let identifiers = Identifiers { started, input: &input.file_input, output: None };
         let destination = &kind.destination().resolved(&identifiers);
         let seconds = plan.duration_seconds;
-        let context = Context { scratch, group, kind, destination, identifiers, index, seconds, captions: &plan.captions };
+        let context =
+            Context { scratch, group, kind, destination, identifiers, index, seconds, captions: &plan.captions };
         let (detail, mut media, mut playlists) = match kind {
             OutputGroupKind::Hls(hls) => hls::prepare(&context, hls, outputs)?,
             OutputGroupKind::Dash(dash) => dash::prepare(&context, dash, outputs)?,

@@ -17,6 +17,9 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
 }
 
+/// A segment type box with the two brands ffmpeg writes.
+const SEGMENT_TYPE_BYTES: u64 = 24;
+
 /// The segments of an output, in order.
 pub(super) fn read(scratch: &Path, planned: &PlannedOutput) -> Result<Vec<Segment>, PublishError> {
     let directory = &planned.directory;
@@ -36,6 +39,11 @@ pub(super) fn read(scratch: &Path, planned: &PlannedOutput) -> Result<Vec<Segmen
         let file = format!("{directory}/{name}");
         let bytes = std::fs::metadata(scratch.join(&file)).map_err(PublishError::scratch(&file))?.len();
         segments.push(Segment { file, start_seconds, seconds, bytes });
+    }
+    // Some encoders end with a packet of nothing, for which the muxer opens a segment and puts no fragment in.
+    while segments.last().is_some_and(|last: &Segment| last.file.ends_with(".m4s") && last.bytes <= SEGMENT_TYPE_BYTES)
+    {
+        segments.pop();
     }
     if segments.is_empty() {
         return Err(PublishError::Unexpected { file: list, what: "it lists no segment" });

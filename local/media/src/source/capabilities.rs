@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn lists_are_read() {
-        let text = "Encoders:\n V..... = Video\n ------\n V....D libx264              libx264 H.264\n A..... aac   AAC\n";
+        let text =
+            "Encoders:\n V..... = Video\n ------\n V....D libx264              libx264 H.264\n A..... aac   AAC\n";
         assert_eq!(parse(text), BTreeSet::from(["aac".to_owned(), "libx264".to_owned()]));
         let known = Capabilities { encoders: Some(parse(text)), filters: None };
         assert!(known.has_encoder("aac") && !known.has_encoder("libfdk_aac") && known.has_filter("zscale"));

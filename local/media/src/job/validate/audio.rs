@@ -71,9 +71,8 @@ pub(super) fn validate(
     inputs: &[Input],
 ) -> Result<(), Refusal> {
     if let Some(name) = &audio.audio_source_name {
-        let known = |input: &Input| {
-            input.audio_selectors.contains_key(name) || input.audio_selector_groups.contains_key(name)
-        };
+        let known =
+            |input: &Input| input.audio_selectors.contains_key(name) || input.audio_selector_groups.contains_key(name);
         if !inputs.iter().any(known) {
             return Err(Refusal::new(format!("{path}/audioSourceName"), "no audio selector has this name"));
         }
@@ -116,9 +115,8 @@ fn validate_codec(path: &str, audio: &AudioDescription, kind: OutputGroupKind<'_
         return Err(Refusal::new(format!("{path}/codec"), reason));
     }
     let at = |setting: &str| format!("{path}/{name}/{setting}");
-    let rates = |rate: Option<u32>, allowed: &[u32]| {
-        rate.map_or(Ok(()), |rate| one_of(&at("sampleRate"), &rate, allowed))
-    };
+    let rates =
+        |rate: Option<u32>, allowed: &[u32]| rate.map_or(Ok(()), |rate| one_of(&at("sampleRate"), &rate, allowed));
     if let Some(aac) = &settings.aac_settings {
         match (aac.rate_control_mode, aac.bitrate, aac.vbr_quality) {
             (RateMode::Cbr, None, _) => {
@@ -171,7 +169,8 @@ fn validate_codec(path: &str, audio: &AudioDescription, kind: OutputGroupKind<'_
         rates(vorbis.sample_rate, &[22_050, 32_000, 44_100, 48_000])?;
         in_range(&at("vbrQuality"), vorbis.vbr_quality.unwrap_or(0), &(-1..=10))?;
     }
-    let depths = |bits: Option<u32>, allowed: &[u32]| bits.map_or(Ok(()), |bits| one_of(&at("bitDepth"), &bits, allowed));
+    let depths =
+        |bits: Option<u32>, allowed: &[u32]| bits.map_or(Ok(()), |bits| one_of(&at("bitDepth"), &bits, allowed));
     let pcm = |pcm: &Pcm, allowed: &[u32]| {
         one_of(&at("channels"), &pcm.channels, &CHANNELS)?;
         in_range(&at("sampleRate"), pcm.sample_rate.unwrap_or(48_000), &(8_000..=192_000))?;

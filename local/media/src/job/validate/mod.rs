@@ -206,8 +206,7 @@ fn validate_output(
     if !allowed.contains(&container) {
         let names: Vec<_> = allowed.iter().map(|container| container.name()).collect();
         let path = format!("{path}/containerSettings/container");
-        let reason =
-            format!("Should be equal to one of the allowed values for these codecs: [{}]", names.join(", "));
+        let reason = format!("Should be equal to one of the allowed values for these codecs: [{}]", names.join(", "));
         return Err(Refusal::new(path, reason));
     }
     let apart = matches!(container, Container::Mpd | Container::Cmfc);

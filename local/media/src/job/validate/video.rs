@@ -53,12 +53,9 @@ pub(super) fn validate(path: &str, video: &VideoDescription, kind: OutputGroupKi
 
 pub(super) fn validate_rectangle(path: &str, rectangle: Option<Rectangle>) -> Result<(), Refusal> {
     let Some(rectangle) = rectangle else { return Ok(()) };
-    for (name, value, least) in [
-        ("width", rectangle.width, 2),
-        ("height", rectangle.height, 2),
-        ("x", rectangle.x, 0),
-        ("y", rectangle.y, 0),
-    ] {
+    for (name, value, least) in
+        [("width", rectangle.width, 2), ("height", rectangle.height, 2), ("x", rectangle.x, 0), ("y", rectangle.y, 0)]
+    {
         let path = format!("{path}/{name}");
         in_range(&path, value, &(least..=16_384))?;
         if value % 2 != 0 {
