@@ -295,7 +295,7 @@ impl<'a> Parts<'a> {
                 (name, value) => options.push((name, value)),
             }
         }
-        let video = |name: &str| Some(name.rsplit_once(":v:")?.1.parse::<usize>().ok()?);
+        let video = |name: &str| name.rsplit_once(":v:")?.1.parse::<usize>().ok();
         let count = options.iter().filter_map(|(name, _)| video(name)).max().map_or(0, |last| last + 1);
         if count > labels.len() || !simple_head(head) {
             return None;
@@ -593,7 +593,7 @@ mod tests {
             "a filter needs the pictures in one piece",
         );
         check(&words("-nostdin -i file:source -c copy x"), "mov,mp4", "its command line is unlike others");
-        let mut clipped = usual.clone();
+        let mut clipped = usual;
         clipped.splice(0..0, words("-ss 3"));
         check(&clipped, "mov,mp4", "its command line is unlike others");
     }
