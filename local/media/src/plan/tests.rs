@@ -227,3 +227,68 @@ fn stills_are_counted_from_the_length() {
     check(1, 100, 100, "1");
     check(30, 1, 7, "7");
 }
+
+#[test]
+fn every_codec_has_its_options() {
+    let check = |codec: Value, container: &str, expected: &[(&str, &str)]| {
+        let mut settings = line();
+        settings["outputGroups"] = json!([{
+            "outputGroupSettings": {"type": "FILE_GROUP_SETTINGS", "fileGroupSettings": {"destination": "s3://media/v/x"}},
+            "outputs": [{"containerSettings": {"container": container}, "videoDescription": {"codecSettings": codec}}],
+        }]);
+        let arguments = plan_of(&settings, &facts(Some(json!({})), 0)).transcode.unwrap();
+        for (name, value) in expected {
+            assert!(option(&arguments, name).contains(value), "{codec}: {name} {}", option(&arguments, name));
+        }
+    };
+    check(
+        json!({"codec": "H_265", "h265Settings": {"rateControlMode": "QVBR", "maxBitrate": 900_000, "gopSize": 2,
+            "gopSizeUnits": "SECONDS", "codecProfile": "MAIN10_HIGH", "codecLevel": "LEVEL_4_1"}}),
+        "MP4",
+        &[
+            ("-c:v:0", "libx265"),
+            ("-crf:v:0", "22.0"),
+            ("-profile:v:0", "main10"),
+            ("-tag:v:0", "hvc1"),
+            ("-force_key_frames:v:0", "n_forced*2"),
+            ("-x265-params:v:0", "min-keyint=60:open-gop=0:high-tier=1"),
+            ("-x265-params:v:0", "level-idc=4.1"),
+            ("-filter_complex", "format=yuv420p10le"),
+        ],
+    );
+    check(
+        json!({"codec": "VP9", "vp9Settings": {"bitrate": 500_000, "gopSize": 60}}),
+        "WEBM",
+        &[("-c:v:0", "libvpx-vp9"), ("-maxrate:v:0", "1000000"), ("-force_key_frames:v:0", "not(mod(n,60))")],
+    );
+    check(
+        json!({"codec": "AV1", "av1Settings": {"maxBitrate": 500_000, "gopSize": 60, "bitDepth": "BIT_10"}}),
+        "MP4",
+        &[("-c:v:0", "libsvtav1"), ("-crf:v:0", "35"), ("-g:v:0", "60"), ("-filter_complex", "format=yuv420p10le")],
+    );
+    check(
+        json!({"codec": "PRORES", "proresSettings": {"codecProfile": "APPLE_PRORES_4444"}}),
+        "MOV",
+        &[("-c:v:0", "prores_ks"), ("-profile:v:0", "4"), ("-filter_complex", "format=yuv444p10le")],
+    );
+}
+
+#[test]
+fn clips_and_inputs_are_joined_by_one_filter() {
+    let mut settings = line();
+    settings["outputGroups"].as_array_mut().unwrap().truncate(1);
+    settings["inputs"][0]["inputClippings"] = json!([{"startTimecode": "00:00:02:00", "endTimecode": "00:00:02:29"}]);
+    let clip = plan_of(&settings, &facts(Some(json!({})), 1));
+    assert!(!clip.whole && (clip.duration_seconds - 1.0).abs() < 1e-6);
+    let arguments = clip.transcode.unwrap();
+    assert_eq!((option(&arguments, "-ss"), option(&arguments, "-t")), ("1.995833", "1.000000"));
+    assert!(!option(&arguments, "-filter_complex").contains("concat"));
+
+    let second = settings["inputs"][0].clone();
+    settings["inputs"].as_array_mut().unwrap().push(second);
+    let both = [facts(Some(json!({})), 1), facts(Some(json!({})), 0)];
+    let joined = plan(&decode_settings(&settings).unwrap(), &both).unwrap().transcode.unwrap();
+    let graph = option(&joined, "-filter_complex");
+    assert!(graph.contains("concat=n=2:v=1:a=1") && graph.contains("anullsrc"), "{graph}");
+    assert_eq!(joined.iter().filter(|argument| argument.starts_with("file:source")).count(), 2);
+}

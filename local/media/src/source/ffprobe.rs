@@ -200,7 +200,7 @@ struct SideData {
 }
 
 impl SideData {
-    fn mastering(&self) -> Option<([(u32, u32); 4], (u32, u32))> {
+    fn mastering(&self) -> Option<Mastering> {
         let point = |x: &Option<String>, y: &Option<String>| {
             Some((scaled(x.as_deref()?, 50_000.0)?, scaled(y.as_deref()?, 50_000.0)?))
         };
@@ -216,6 +216,9 @@ impl SideData {
         ))
     }
 }
+
+/// The points of green, blue, red and white, and the highest and lowest luminance, as [`Hdr10`] has them.
+type Mastering = ([(u32, u32); 4], (u32, u32));
 
 /// A fraction such as `34000/50000` in units of one `scale`th.
 fn scaled(text: &str, scale: f64) -> Option<u32> {
