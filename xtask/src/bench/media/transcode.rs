@@ -31,7 +31,7 @@ const RATE: u32 = 30;
 /// GOPs and segments of the line's job, in seconds.
 const GOP_SECONDS: u32 = 3;
 
-/// Seconds of one chunk of the bare chunked way: eight chunks of the sample, as many as two cores take in turns.
+/// Seconds of one chunk of the bare chunked way: seven chunks of the sample.
 const CHUNK_SECONDS: u32 = 9;
 
 /// What the job may take of memory, in MiB.
@@ -115,7 +115,7 @@ fn textured(path: &Path) -> Outcome {
     if path.exists() {
         return Ok(());
     }
-    let picture = format!("testsrc2=size=1920x1080:rate={RATE}:duration={SECONDS},noise=alls=14:allf=t");
+    let picture = format!("testsrc2=size=1920x1080:rate={RATE}:duration={SECONDS},noise=alls=7:allf=t");
     let sound = format!("sine=frequency=440:beep_factor=4:sample_rate=48000:duration={SECONDS}");
     let mut ffmpeg = ffmpeg();
     ffmpeg.args(["-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound]);
