@@ -28,8 +28,7 @@ fn answers(full: bool, packaging: &str) -> BTreeMap<&'static str, Value> {
     let mut seen = json!({ "playlistPath": "/p", "segments": 3, "durationMs": 7000, "firstSegmentBytes": 1, "lastSegmentBytes": 1 });
     if full {
         source["versionId"] = json!("1");
-        facts["video"] =
-            json!({ "codec": "AVC", "displayWidth": 1280, "displayHeight": 720, "rotationDegrees": 0, "frameRate": 29.97 });
+        facts["video"] = json!({ "codec": "AVC", "displayWidth": 1280, "displayHeight": 720, "rotationDegrees": 0, "frameRate": 29.97 });
         ladder = json!([{ "name": "360p", "width": 640, "height": 360, "maxBitrateBps": 1_000_000 }]);
         audio_ladder = json!([{ "name": "64k", "bitrateBps": 64_000 }]);
         storyboard = json!({ "path": "/media/x/storyboard/storyboard.vtt" });

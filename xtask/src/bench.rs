@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures as ratios to a peer or a floor, taken in one run.
 
 mod line;
+mod media;
 mod states;
 
 use crate::Outcome;
@@ -15,6 +16,8 @@ pub(crate) struct Arguments {
 enum What {
     /// From upload to READY, against a bare ffmpeg that makes the same renditions.
     Line(line::Arguments),
+    /// Transcoding, packaging and delivery, against bare ffmpeg, nginx and Varnish.
+    Media(media::Arguments),
     /// States per second, against ministack from PyPI.
     States(states::Arguments),
 }
@@ -22,6 +25,7 @@ enum What {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.what {
         What::Line(arguments) => line::run(arguments),
+        What::Media(arguments) => media::run(arguments),
         What::States(arguments) => states::run(arguments),
     }
 }

@@ -18,11 +18,13 @@ pub(crate) struct TestArguments {
 /// Every test: Rust's, the site's, and end to end with stock clients and a browser.
 pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     tools::ffmpeg()?;
+    tools::xmllint()?;
     let chromium = tools::chromium()?;
     let aws = tools::aws_clients()?;
     let node = tools::node()?;
     let path = tools::path_with(node.as_deref());
     home::build_site()?;
+    tools::npm_ci("the players of the conformance test", &root().join("tests/conformance"))?;
     home::build(Profile::Dev)?;
     if arguments.filter.is_none() {
         let web = root().join("frontend/web");

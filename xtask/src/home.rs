@@ -52,12 +52,7 @@ pub(crate) fn build_site() -> Outcome {
     let node = tools::node()?;
     let web = root().join("frontend/web");
     let path = tools::path_with(node.as_deref());
-    if !web.join("node_modules/.package-lock.json").exists() {
-        run(
-            "install the site's packages (npm ci)",
-            command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&web).env("PATH", &path),
-        )?;
-    }
+    tools::npm_ci("the site's packages", &web)?;
     run("build the site (npm run build)", command("npm").args(["run", "build"]).current_dir(&web).env("PATH", &path))
 }
 

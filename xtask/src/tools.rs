@@ -21,6 +21,32 @@ pub(crate) fn ffmpeg() -> Outcome {
     install("ffmpeg", "ffmpeg", "ffmpeg")
 }
 
+/// What the delivery benchmarks compare with and load with: nginx, Varnish and wrk.
+pub(crate) fn peers() -> Outcome {
+    // Servers live outside a user's PATH.
+    let missing = |program: &str| {
+        ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/opt/homebrew/bin"]
+            .iter()
+            .all(|folder| !Path::new(folder).join(program).exists())
+    };
+    for (program, apt, brew) in
+        [("nginx", "nginx-light", "nginx"), ("varnishd", "varnish", "varnish"), ("wrk", "wrk", "wrk")]
+    {
+        if missing(program) {
+            install(program, apt, brew)?;
+        }
+    }
+    Ok(())
+}
+
+/// xmllint, which reads what DASH says.
+pub(crate) fn xmllint() -> Outcome {
+    if works("xmllint", "--version") {
+        return Ok(());
+    }
+    install("xmllint", "libxml2-utils", "libxml2")
+}
+
 /// Chromium for the browser tests; returns its path.
 pub(crate) fn chromium() -> Outcome<PathBuf> {
     const CANDIDATES: &[&str] = &["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -46,6 +72,18 @@ pub(crate) fn node() -> Outcome<Option<PathBuf>> {
         command(bin.join("pip")).args(["install", "--quiet", package]),
     )?;
     Ok(Some(bin))
+}
+
+/// Installs what a folder's package-lock.json names, once.
+pub(crate) fn npm_ci(what: &str, folder: &Path) -> Outcome {
+    if folder.join("node_modules/.package-lock.json").exists() {
+        return Ok(());
+    }
+    let path = path_with(node()?.as_deref());
+    run(
+        &format!("install {what} (npm ci)"),
+        command("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(folder).env("PATH", path),
+    )
 }
 
 /// A virtual environment of Python, of this name (packages that disagree need their own); returns its folder.

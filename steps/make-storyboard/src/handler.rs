@@ -170,7 +170,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_put_together_is_named() {
-        let check = async |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>), words: &str| {
+        type Objects = BTreeMap<String, Vec<u8>>;
+        let check = async |change: &dyn Fn(&mut Objects), words: &str| {
             let fake = bucket(3);
             change(&mut fake.0.borrow_mut());
             let error = call(&fake, 3, 3_000).await.expect_err("refused");
@@ -179,9 +180,9 @@ mod tests {
             assert!(!fake.0.borrow().keys().any(|key| key.ends_with(".vtt")), "no WebVTT without its sheets");
         };
         check(&|objects| drop(objects.remove(&key(1))), "video_thumbnail.0000001.jpg is missing").await;
-        let garbage = |objects: &mut BTreeMap<String, Vec<u8>>| drop(objects.insert(key(2), b"<html>".to_vec()));
+        let garbage = |objects: &mut Objects| drop(objects.insert(key(2), b"<html>".to_vec()));
         check(&garbage, "video_thumbnail.0000002.jpg: it is no JPEG that can be read").await;
-        let other = |objects: &mut BTreeMap<String, Vec<u8>>| drop(objects.insert(key(2), grey(18, 32, 0)));
+        let other = |objects: &mut Objects| drop(objects.insert(key(2), grey(18, 32, 0)));
         check(&other, "it is 18 by 32 pixels large, unlike those before it").await;
     }
 }
