@@ -32,12 +32,12 @@ pub(super) fn check(viewer: &Viewer, route: &Route, now: Timestamp) -> Result<()
     }
     let Some(signers) = &route.signers else { return Ok(()) };
     let request = signed::Request {
-        scheme: viewer.scheme(),
+        scheme: viewer.arrival.scheme,
         host: viewer.host(),
         path: viewer.path(),
         query: viewer.query(),
         headers: &viewer.headers,
-        viewer: viewer.ip,
+        viewer: viewer.arrival.peer.ip(),
     };
     signed::check(signers, &request, now).map_err(|denial| Refusal::coded(denial.code(), denial.message()))
 }

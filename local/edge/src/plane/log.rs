@@ -4,7 +4,6 @@
 //! dropped.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -31,7 +30,6 @@ pub(super) fn watch(
     plane: &Plane,
     distribution: Option<&Distribution>,
     viewer: Viewer,
-    peer: SocketAddr,
     begun: Instant,
     response: Response<Body>,
 ) -> Response<Body> {
@@ -41,8 +39,8 @@ pub(super) fn watch(
     let result = head.headers.get(X_CACHE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let record = Record {
         ended_at: Timestamp::UNIX_EPOCH,
-        viewer: peer,
-        scheme: if viewer.scheme() == "https" { "https" } else { "http" },
+        viewer: viewer.arrival.peer,
+        scheme: viewer.arrival.scheme,
         method: viewer.method,
         version: viewer.version,
         uri: viewer.uri,

@@ -1,7 +1,6 @@
 //! The stages, in their order.
 
 use std::{
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use super::{
     log, lookup,
     origin::Wanted,
     refusal::Refusal,
-    request::{Asked, Viewer},
+    request::{Arrival, Asked, Viewer},
     routes::{Distribution, Route},
     selection, viewer_request, viewer_response,
 };
@@ -33,7 +32,7 @@ const REQUEST_BODY_BYTES_MAX: usize = 20 << 20;
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Answers one request of a viewer's.
-pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, arrival: Arrival) -> Response<Body> {
     let begun = Instant::now();
     let (head, body) = request.into_parts();
     let viewer = Viewer {
@@ -41,13 +40,13 @@ pub(super) async fn handle(plane: &Arc<Plane>, request: Request<Incoming>, peer:
         version: head.version,
         uri: head.uri,
         headers: head.headers,
-        ip: peer.ip(),
+        arrival,
         id: plane.next_id(),
     };
     let routes = plane.routes.load_full();
     let distribution = routes.find(viewer.host());
     let response = respond(plane, &viewer, distribution, body).await;
-    log::watch(plane, distribution.map(Arc::as_ref), viewer, peer, begun, response)
+    log::watch(plane, distribution.map(Arc::as_ref), viewer, begun, response)
 }
 
 async fn respond(
@@ -102,14 +101,14 @@ async fn serve(
     let (entry, outcome) = if caches {
         // What is kept is the whole, whichever part this viewer wants.
         let method = if viewer.method == Method::HEAD { Method::GET } else { viewer.method.clone() };
-        lookup::find(plane, distribution, route, &asked, method, viewer.ip).await
+        lookup::find(plane, distribution, route, &asked, method, viewer.arrival.peer.ip()).await
     } else {
         let sends_body = !matches!(viewer.method, Method::GET | Method::HEAD | Method::OPTIONS);
         if sends_body {
             asked.body = read_body(body).await?;
         }
         let policies = [&route.key, &route.forward];
-        let mut wanted = Wanted::new(distribution, route, &asked, viewer.method.clone(), viewer.ip);
+        let mut wanted = Wanted::new(distribution, route, &asked, viewer.method.clone(), viewer.arrival.peer.ip());
         wanted.headers = selection::origin_headers(&asked.headers, policies, sends_body);
         lookup::pass(plane, &wanted).await
     };
@@ -144,9 +143,9 @@ async fn error_page(
     let route = distribution.route(path);
     let asked = Asked::page(path, route.origin);
     let page = if route.limits.caches() {
-        lookup::find(plane, distribution, route, &asked, Method::GET, viewer.ip).await.0
+        lookup::find(plane, distribution, route, &asked, Method::GET, viewer.arrival.peer.ip()).await.0
     } else {
-        lookup::pass(plane, &Wanted::new(distribution, route, &asked, Method::GET, viewer.ip)).await.0
+        lookup::pass(plane, &Wanted::new(distribution, route, &asked, Method::GET, viewer.arrival.peer.ip())).await.0
     };
     // A page that fails itself is not shown; the first error is.
     if page.status == StatusCode::OK { (page, *page_status) } else { (entry, status) }

@@ -1,6 +1,6 @@
 //! A viewer's request, and what the stages before the cache make of it.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -29,13 +29,21 @@ impl Outcome {
     }
 }
 
+/// Whence a request comes, as its connection tells: what a viewer writes into a request proves nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub peer: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
 /// A request as the viewer sent it; its body is still to be read.
 pub(super) struct Viewer {
     pub method: Method,
     pub version: Version,
     pub uri: Uri,
     pub headers: HeaderMap,
-    pub ip: IpAddr,
+    pub arrival: Arrival,
     /// `x-amz-cf-id` of the answer.
     pub id: HeaderValue,
 }
@@ -54,11 +62,6 @@ impl Viewer {
     /// Without `?`.
     pub(super) fn query(&self) -> &str {
         self.uri.query().unwrap_or_default()
-    }
-
-    /// By which scheme the viewer comes.
-    pub(super) fn scheme(&self) -> &str {
-        self.uri.scheme_str().unwrap_or("http")
     }
 
     /// Whom the viewer asks: `:authority` of HTTP/2, `Host` of HTTP/1.

@@ -31,7 +31,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 
-use super::{Plane, Tls, pipeline};
+use super::{Plane, Tls, pipeline, request::Arrival};
 
 /// Connections at a time.
 const CONNECTIONS_MAX: u32 = 10_000;
@@ -135,9 +135,9 @@ async fn serve_accepted(plane: Arc<Plane>, mut accepted: mpsc::Receiver<Accepted
         let (plane, tls) = (plane.clone(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                None => serve_connection(plane, stream, peer).await,
+                None => serve_connection(plane, stream, Arrival { peer, scheme: "http" }).await,
                 Some(Tls(tls)) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve_connection(plane, stream, peer).await,
+                    Ok(Ok(stream)) => serve_connection(plane, stream, Arrival { peer, scheme: "https" }).await,
                     Ok(Err(error)) => tracing::debug!(error = %error, "a viewer did not agree on TLS"),
                     Err(_) => tracing::debug!("a viewer took too long over TLS"),
                 },
@@ -176,14 +176,14 @@ impl Drop for Answering<'_> {
 async fn serve_connection(
     plane: Arc<Plane>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    peer: SocketAddr,
+    arrival: Arrival,
 ) {
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request| {
         let (plane, activity) = (plane.clone(), activity.clone());
         async move {
             let _answering = Answering::new(&activity);
-            Ok::<_, Infallible>(pipeline::handle(&plane, request, peer).await)
+            Ok::<_, Infallible>(pipeline::handle(&plane, request, arrival).await)
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

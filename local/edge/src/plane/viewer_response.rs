@@ -51,7 +51,7 @@ pub(super) fn run(
         distribution_id: &distribution.id,
         distribution_domain: &distribution.domain_name,
         request_id: viewer.id(),
-        viewer: viewer.ip,
+        viewer: viewer.arrival.peer.ip(),
         method: viewer.method.as_str(),
         uri: viewer.path(),
         query: viewer.query(),
