@@ -42,7 +42,8 @@ impl<'a> Evaluator<'a> {
     /// An evaluator with these pseudo parameters and overrides of the template's parameters.
     ///
     /// # Errors
-    /// When a parameter has neither a default nor an override, or an override names no parameter.
+    /// When a parameter has neither a default nor an override, or is given a value that it does not allow, or an override
+    /// names no parameter.
     pub fn new(
         template: &'a Template,
         pseudo: BTreeMap<String, String>,
@@ -52,11 +53,20 @@ impl<'a> Evaluator<'a> {
             return Err(TemplateError::new("Parameters", format!("the template has no parameter {unknown}")));
         }
         let mut parameters = pseudo;
-        for (name, default) in &template.parameters {
-            let value =
-                overrides.get(name).cloned().or_else(|| default.as_ref().and_then(scalar)).ok_or_else(|| {
-                    TemplateError::new(format!("Parameters.{name}"), "has no default; give it a value")
-                })?;
+        for (name, parameter) in &template.parameters {
+            let location = || format!("Parameters.{name}");
+            let value = overrides
+                .get(name)
+                .cloned()
+                .or_else(|| parameter.default.as_ref().and_then(scalar))
+                .ok_or_else(|| TemplateError::new(location(), "has no default; give it a value"))?;
+            let allowed: Vec<String> = parameter.allowed_values.iter().filter_map(scalar).collect();
+            if !parameter.allowed_values.is_empty() && !allowed.contains(&value) {
+                return Err(TemplateError::new(
+                    location(),
+                    format!("may not be {value:?}; it is one of {}", allowed.join(", ")),
+                ));
+            }
             parameters.insert(name.clone(), value);
         }
         Ok(Self { template, parameters, resources: BTreeMap::new() })
@@ -341,6 +351,36 @@ Resources:
         );
         check("!Ref Nowhere", Err("here: there is no parameter or resource Nowhere"));
         check("!ImportValue x", Err("here: the local home does not support Fn::ImportValue"));
+    }
+
+    #[test]
+    fn parameters_are_what_the_template_allows() {
+        #[track_caller]
+        fn check(parameter: &str, given: &[(&str, &str)], expect: Result<&str, &str>) {
+            let text = format!("Parameters:\n  P: {parameter}\nResources: {{}}\n");
+            let overrides = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let value = Template::parse(Path::new("t.yaml"), &text).and_then(|template| {
+                let evaluator = Evaluator::new(&template, BTreeMap::new(), &overrides)?;
+                evaluator.evaluate(&json!({ "Ref": "P" }), "here")
+            });
+            let value = value.map_err(|error| error.to_string());
+            assert_eq!(
+                value.as_ref().map(|value| value.as_str().unwrap()),
+                expect.map_err(str::to_owned).as_ref().copied()
+            );
+        }
+        let choice = "{ Type: String, Default: a, AllowedValues: [a, b] }";
+        check(choice, &[], Ok("a"));
+        check(choice, &[("P", "b")], Ok("b"));
+        check(choice, &[("P", "c")], Err("Parameters.P: may not be \"c\"; it is one of a, b"));
+        check(choice, &[("Q", "c")], Err("Parameters: the template has no parameter Q"));
+        check("{ Type: String }", &[], Err("Parameters.P: has no default; give it a value"));
+        check("{ Type: Number, Default: 1 }", &[], Err("Parameters.P.Type: the local home supports String only"));
+        check(
+            "{ Type: String, AllowedPattern: x }",
+            &[],
+            Err("Parameters.P.AllowedPattern: the local home does not support this attribute"),
+        );
     }
 
     #[test]

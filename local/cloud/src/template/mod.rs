@@ -41,13 +41,22 @@ pub struct Declaration {
     pub condition: Option<String>,
 }
 
+/// A value that whoever brings the stack up may choose.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    /// What it is when nothing is chosen.
+    pub default: Option<Value>,
+    /// What it may be; anything, when empty.
+    pub allowed_values: Vec<Value>,
+}
+
 /// A parsed template.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Where it was read; relative paths in it are relative to this file's folder.
     pub path: PathBuf,
-    /// Parameters and their defaults.
-    pub parameters: BTreeMap<String, Option<Value>>,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
     /// Conditions, not evaluated.
     pub conditions: BTreeMap<String, Value>,
     /// `Globals.Function`: what every function inherits.
@@ -109,8 +118,8 @@ impl Template {
             path: path.to_owned(),
             parameters: section(&sections, "Parameters")?
                 .into_iter()
-                .map(|(name, parameter)| (name, parameter.get("Default").cloned()))
-                .collect(),
+                .map(|(name, value)| Ok((name.clone(), parameter(&name, value)?)))
+                .collect::<Result<_, TemplateError>>()?,
             conditions: section(&sections, "Conditions")?.into_iter().collect(),
             function_globals: globals.get("Function").cloned().unwrap_or_else(|| Value::Object(Map::new())),
             resources,
@@ -174,6 +183,31 @@ fn section(sections: &Map<String, Value>, name: &str) -> Result<Map<String, Valu
         None => Ok(Map::new()),
         Some(Value::Object(entries)) => Ok(entries.clone()),
         Some(_) => Err(TemplateError::new(name, "is not a mapping")),
+    }
+}
+
+fn parameter(name: &str, value: Value) -> Result<Parameter, TemplateError> {
+    let location = format!("Parameters.{name}");
+    let Value::Object(mut fields) = value else {
+        return Err(TemplateError::new(location, "is not a mapping"));
+    };
+    let allowed_values = match fields.remove("AllowedValues") {
+        None => Vec::new(),
+        Some(Value::Array(values)) => values,
+        Some(_) => return Err(TemplateError::new(format!("{location}.AllowedValues"), "is not a list")),
+    };
+    let parameter = Parameter { default: fields.remove("Default"), allowed_values };
+    if fields.remove("Type").is_none_or(|kind| kind != "String") {
+        return Err(TemplateError::new(format!("{location}.Type"), "the local home supports String only"));
+    }
+    for meaningless in ["Description", "ConstraintDescription", "NoEcho"] {
+        fields.remove(meaningless);
+    }
+    match fields.keys().next() {
+        Some(unknown) => {
+            Err(TemplateError::new(format!("{location}.{unknown}"), "the local home does not support this attribute"))
+        }
+        None => Ok(parameter),
     }
 }
 
