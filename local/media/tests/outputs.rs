@@ -568,8 +568,12 @@ async fn light_of_hdr_is_pressed_together_or_kept() {
         {"nameModifier": "_hdr", "containerSettings": {"container": "MP4"}, "videoDescription": {"codecSettings": {
             "codec": "H_265", "h265Settings": {"rateControlMode": "QVBR", "maxBitrate": 1_000_000,
             "codecProfile": "MAIN10_MAIN", "qualityTuningLevel": "SINGLE_PASS"}}}},
+        {"nameModifier": "_still", "containerSettings": {"container": "RAW"}, "videoDescription": {
+            "codecSettings": {"codec": "FRAME_CAPTURE", "frameCaptureSettings": {"maxCaptures": 1}},
+            "videoPreprocessors": {"colorCorrector": {"colorSpaceConversion": "FORCE_709"}}}},
     ]);
     let folder = complete(&home, &file(&outputs)).await;
+    assert_eq!(streams("codec_name,width", &folder.path().join("v/out_still.0000000.jpg")), ["mjpeg,320"]);
     let colours = "pix_fmt,color_primaries,color_transfer,color_space";
     assert_eq!(streams(colours, &folder.path().join("v/out_sdr.mp4")), ["yuv420p,bt709,bt709,bt709"]);
     let hdr = folder.path().join("v/out_hdr.mp4");

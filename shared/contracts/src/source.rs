@@ -87,6 +87,19 @@ pub struct VideoTrack {
     pub rotation_degrees: u32,
     /// Frames per second.
     pub frame_rate: f64,
+    /// How its light is coded, where that is a high dynamic range; absent for an ordinary picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hdr: Option<Hdr>,
+}
+
+/// The transfer characteristics of a high dynamic range. Source: ITU-R BT.2100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Hdr {
+    /// Perceptual quantization, SMPTE ST 2084: HDR10 and its kin.
+    Pq,
+    /// Hybrid log-gamma, ARIB STD-B67.
+    Hlg,
 }
 
 /// An audio track.

@@ -64,6 +64,7 @@ pub fn facts() -> SourceFacts {
             display_height: 720,
             rotation_degrees: 0,
             frame_rate: 29.97,
+            hdr: None,
         }),
         audio: vec![AudioTrack {
             codec: "AAC".to_owned(),

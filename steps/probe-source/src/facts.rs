@@ -1,7 +1,9 @@
 //! What the file is, and whether it can be published.
 
-use aws_sdk_mediaconvert::types::{AspectRatio, Container, Format, FrameRate, Track, TrackType, VideoProperties};
-use vodline_contracts::source::{AudioTrack, SourceFacts, VideoTrack};
+use aws_sdk_mediaconvert::types::{
+    AspectRatio, Container, Format, FrameRate, Track, TrackType, TransferCharacteristics, VideoProperties,
+};
+use vodline_contracts::source::{AudioTrack, Hdr, SourceFacts, VideoTrack};
 
 /// The longest source: beyond it a transcode would not end within the state's timeout on any ladder.
 const DURATION_MS_MAX: u64 = 24 * 60 * 60 * 1000;
@@ -110,6 +112,18 @@ fn video_track(track: &Track) -> Result<VideoTrack, Refusal> {
         display_height: height,
         rotation_degrees,
         frame_rate: properties.frame_rate().map(frames_per_second).unwrap_or_default(),
+        hdr: hdr(properties),
+    })
+}
+
+/// The container and the stream may each say how light is coded; of a transport stream only the stream is asked.
+/// Source: aws-sdk-mediaconvert 1.153, `types::CodecMetadata`.
+fn hdr(properties: &VideoProperties) -> Option<Hdr> {
+    let stream = properties.codec_metadata().and_then(|stream| stream.transfer_characteristics());
+    [properties.transfer_characteristics(), stream].into_iter().flatten().find_map(|transfer| match transfer {
+        TransferCharacteristics::Smpte2084 => Some(Hdr::Pq),
+        TransferCharacteristics::AribB67 => Some(Hdr::Hlg),
+        _ => None,
     })
 }
 
@@ -146,7 +160,7 @@ fn frames_per_second(rate: &FrameRate) -> f64 {
 mod tests {
     #![expect(clippy::expect_used, reason = "a test may panic")]
 
-    use aws_sdk_mediaconvert::types::{AudioProperties, Codec};
+    use aws_sdk_mediaconvert::types::{AudioProperties, Codec, CodecMetadata};
 
     use super::*;
 
@@ -191,6 +205,29 @@ mod tests {
         check(1440, 1080, 90, ratio(4, 3), (1080, 1920, 90));
         check(640, 360, 0, ratio(0, 1), (640, 360, 0));
         check(640, 360, 45, ratio(1, 0), (640, 360, 0));
+    }
+
+    #[test]
+    fn a_high_dynamic_range_is_told_by_the_container_or_the_stream() {
+        use TransferCharacteristics::{AribB67, Itu709, Smpte2084, Unspecified};
+        let check = |container_says: Option<TransferCharacteristics>, stream_says, expected: Option<Hdr>| {
+            let stream = CodecMetadata::builder().set_transfer_characteristics(stream_says).build();
+            let properties = VideoProperties::builder()
+                .width(640)
+                .height(360)
+                .set_transfer_characteristics(container_says)
+                .codec_metadata(stream)
+                .build();
+            let track = Track::builder().track_type(TrackType::Video).video_properties(properties).build();
+            let facts = of(Some(&container(Format::Mp4, 1.0, vec![track]))).expect("publishable");
+            assert_eq!(facts.video.expect("a picture").hdr, expected);
+        };
+        check(None, None, None);
+        check(Some(Itu709), Some(Itu709), None);
+        check(Some(Smpte2084), None, Some(Hdr::Pq));
+        check(Some(AribB67), Some(AribB67), Some(Hdr::Hlg));
+        check(None, Some(Smpte2084), Some(Hdr::Pq));
+        check(Some(Unspecified), Some(AribB67), Some(Hdr::Hlg));
     }
 
     #[test]

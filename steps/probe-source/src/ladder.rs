@@ -69,7 +69,14 @@ mod tests {
     use super::*;
 
     fn track(display_width: u32, display_height: u32) -> VideoTrack {
-        VideoTrack { codec: "AVC".to_owned(), display_width, display_height, rotation_degrees: 0, frame_rate: 30.0 }
+        VideoTrack {
+            codec: "AVC".to_owned(),
+            display_width,
+            display_height,
+            rotation_degrees: 0,
+            frame_rate: 30.0,
+            hdr: None,
+        }
     }
 
     #[track_caller]

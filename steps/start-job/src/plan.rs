@@ -94,6 +94,8 @@ pub fn plan(input: &StartJobInput, places: &Places) -> Result<Plan, StepError> {
         .list("sound", sound(input))
         .condition("audio", !facts.audio.is_empty())
         .condition("picture", !input.ladder.is_empty())
+        // Every picture that is made is an ordinary one of 8 bits, where the light of HDR would look washed out.
+        .condition("hdr", facts.video.as_ref().is_some_and(|video| video.hdr.is_some()))
         .condition("mediapackage", input.packaging == Packaging::MediaPackage)
         .condition("direct", input.packaging == Packaging::Direct);
     let (scope, pictures) = match input.ladder.first() {
@@ -212,7 +214,7 @@ mod tests {
     #![expect(clippy::expect_used, reason = "a test may panic")]
 
     use proptest::prelude::*;
-    use vodline_contracts::source::SourceFacts;
+    use vodline_contracts::source::{Hdr, SourceFacts};
     use vodline_testing::samples;
 
     use super::*;
@@ -282,6 +284,30 @@ mod tests {
         let prefix = format!("s3://media/{}cmaf/master", samples::video_id().media_prefix());
         assert_eq!(plan.paths.hls_playlist, format!("{prefix}.m3u8"));
         assert_eq!(plan.paths.dash_manifest, format!("{prefix}.mpd"));
+    }
+
+    #[test]
+    fn a_high_dynamic_range_is_brought_down_in_every_picture() {
+        let check = |hdr: Option<Hdr>, packaging: Packaging| {
+            let mut input = StartJobInput { packaging, ..samples::start_job("t1") };
+            input.facts.video.as_mut().expect("a picture").hdr = hdr;
+            let settings = plan(&input, &places()).expect("a plan").settings;
+            let expected = hdr.map_or(Value::Null, |_| json!({ "colorSpaceConversion": "FORCE_709" }));
+            let pictures = (0..groups(&settings).len())
+                .flat_map(|group| outputs(&settings, group))
+                .filter_map(|output| output.get("videoDescription"));
+            for picture in pictures {
+                let preprocessors = &picture["videoPreprocessors"];
+                assert_eq!(preprocessors["colorCorrector"], expected, "{picture}");
+                assert_ne!(preprocessors, &json!({}), "{picture}");
+            }
+            assert!(settings.to_string().contains("imageInserter"), "the watermark stays");
+        };
+        for packaging in [Packaging::MediaPackage, Packaging::Direct] {
+            check(None, packaging);
+            check(Some(Hdr::Pq), packaging);
+            check(Some(Hdr::Hlg), packaging);
+        }
     }
 
     #[test]

@@ -10,6 +10,10 @@ export type VideoId = string;
  */
 export type VideoStatus = "PROCESSING" | "READY" | "FAILED";
 /**
+ * The transfer characteristics of a high dynamic range. Source: ITU-R BT.2100.
+ */
+export type Hdr = "pq" | "hlg";
+/**
  * How a packaging configuration packages.
  */
 export type PackagingFormat = "hls" | "dash" | "cmaf";
@@ -289,6 +293,10 @@ export interface VideoTrack {
    * Frames per second.
    */
   frameRate: number;
+  /**
+   * How its light is coded, where that is a high dynamic range; absent for an ordinary picture.
+   */
+  hdr?: Hdr | null;
 }
 /**
  * An audio track.

@@ -89,13 +89,6 @@ pub(crate) struct VideoPreprocessors {
     pub(crate) deinterlacer: Option<Deinterlacer>,
 }
 
-impl VideoPreprocessors {
-    /// Whether there is anything to do.
-    pub(crate) fn any(&self) -> bool {
-        self.image_inserter.is_some() || self.color_corrector.is_some() || self.deinterlacer.is_some()
-    }
-}
-
 /// `imageInserter`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

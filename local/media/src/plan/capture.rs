@@ -11,7 +11,7 @@ use super::{
     graph::{Graph, NodeId, Source},
     parts::{Part, turn_filters},
     picture::Picture,
-    preamble, source_input, strings,
+    preamble, source_input, strings, video,
 };
 
 /// Gathers the frame capture outputs.
@@ -105,25 +105,27 @@ impl<'a> Capture<'a> {
 }
 
 /// The still's geometry, and the filters that bring a part's picture into it. The first part's shape is everyone's.
-fn picture(part: &Part<'_>, video: &VideoDescription, shape: Option<Picture>) -> Option<(Picture, Vec<String>)> {
+fn picture(part: &Part<'_>, description: &VideoDescription, shape: Option<Picture>) -> Option<(Picture, Vec<String>)> {
+    let (_, facts) = part.video()?;
     let mut filters = turn_filters(part.turn());
     let mut source = part.turned()?;
-    if let Some(crop) = part.input.crop.or(video.crop) {
+    if let Some(crop) = part.input.crop.or(description.crop) {
         filters.push(format!("crop={}:{}:{}:{}", crop.width, crop.height, crop.x, crop.y));
         (source.width, source.height) = (crop.width.min(source.width), crop.height.min(source.height));
     }
+    filters.extend(video::color_filters(description.video_preprocessors.color_corrector, facts));
     // Image files have square pixels.
     let square = Some(Ratio::ONE);
-    let position = part.input.position.or(video.position);
-    let picture = match (shape, position, video.width, video.height) {
+    let position = part.input.position.or(description.position);
+    let picture = match (shape, position, description.width, description.height) {
         (Some(shape), ..) => {
             let (width, height) = shape.framed;
             Picture::fit(source, Some(width), Some(height), ScalingBehavior::Default, square)
         }
         (None, Some(position), Some(width), Some(height)) => {
-            Picture::fit_at(source, (width, height), position, video.scaling_behavior, square)
+            Picture::fit_at(source, (width, height), position, description.scaling_behavior, square)
         }
-        _ => Picture::fit(source, video.width, video.height, video.scaling_behavior, square),
+        _ => Picture::fit(source, description.width, description.height, description.scaling_behavior, square),
     };
     let (width, height) = picture.scaled;
     filters.push(format!("scale={width}:{height}:flags=bicubic:out_range=full"));

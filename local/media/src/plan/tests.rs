@@ -229,6 +229,23 @@ fn stills_are_counted_from_the_length() {
 }
 
 #[test]
+fn stills_of_a_high_dynamic_range_are_brought_down_where_the_job_says_so() {
+    let check = |corrector: Value, transfer: &str, expected: bool| {
+        let mut settings = line();
+        let still = &mut settings["outputGroups"][2]["outputs"][0]["videoDescription"];
+        still["videoPreprocessors"] = json!({"colorCorrector": corrector});
+        let source = json!({"color_transfer": transfer, "color_primaries": "bt2020", "color_space": "bt2020nc"});
+        let arguments = plan_of(&settings, &facts(Some(source), 1)).capture.unwrap();
+        let graph = option(&arguments, "-filter_complex");
+        assert_eq!(graph.contains("tonemap=tonemap=hable"), expected, "{corrector} {transfer}: {graph}");
+    };
+    check(json!({"colorSpaceConversion": "FORCE_709"}), "smpte2084", true);
+    check(json!({"colorSpaceConversion": "FORCE_709"}), "arib-std-b67", true);
+    check(json!({"colorSpaceConversion": "FORCE_709"}), "bt709", false);
+    check(json!({}), "smpte2084", false);
+}
+
+#[test]
 fn every_codec_has_its_options() {
     let check = |codec: Value, container: &str, expected: &[(&str, &str)]| {
         let mut settings = line();

@@ -179,7 +179,7 @@ fn scaler(sharpness: u8) -> String {
 
 /// The light of HDR is made linear, its colours brought into BT.709, and its range pressed together. A source that is not HDR
 /// has its colours converted alone.
-fn color_filters(corrector: Option<ColorCorrector>, facts: &VideoFacts) -> Vec<String> {
+pub(super) fn color_filters(corrector: Option<ColorCorrector>, facts: &VideoFacts) -> Vec<String> {
     let Some(color) = corrector else { return Vec::new() };
     let mut filters = Vec::new();
     if color.color_space_conversion == ColorSpaceConversion::Rec709 {

@@ -107,8 +107,13 @@ fn validate_codec(description: &str, video: &VideoDescription, kind: OutputGroup
     }
     let path = format!("{path}/{name}");
     if let Some(capture) = settings.frame_capture_settings {
-        if video.video_preprocessors.any() {
-            return Err(Refusal::unsupported(format!("{description}/videoPreprocessors")));
+        for (name, present) in [
+            ("deinterlacer", video.video_preprocessors.deinterlacer.is_some()),
+            ("imageInserter", video.video_preprocessors.image_inserter.is_some()),
+        ] {
+            if present {
+                return Err(Refusal::unsupported(format!("{description}/videoPreprocessors/{name}")));
+            }
         }
         in_range(&format!("{path}/framerateNumerator"), capture.framerate_numerator, &(1..=u32::MAX))?;
         in_range(&format!("{path}/framerateDenominator"), capture.framerate_denominator, &(1..=u32::MAX))?;
