@@ -76,6 +76,9 @@ impl Transcode<'_> {
         };
         // When one fails the other is dropped, and dropping kills.
         let (progress, ()) = tokio::try_join!(media, stills)?;
+        for arguments in &self.plan.tile_runs {
+            run::run(self.command(arguments), self.watch.clone(), |_| {}).await?;
+        }
         Ok(progress)
     }
 

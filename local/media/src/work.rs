@@ -363,7 +363,7 @@ fn plan_failure(error: PlanError) -> Failure {
     let code = match error {
         PlanError::Video { .. } => code::NO_VIDEO,
         PlanError::Audio { .. } | PlanError::Track { .. } => code::NO_AUDIO,
-        PlanError::Clipping { .. } => code::SETTINGS,
+        PlanError::Clipping { .. } | PlanError::Tile { .. } => code::SETTINGS,
     };
     Failure::job(code, error.to_string())
 }

@@ -149,6 +149,34 @@ mod tests {
     }
 
     #[test]
+    fn pictures_for_winding_must_hold_together() {
+        let hls = "/outputGroups/0/outputGroupSettings/hlsGroupSettings";
+        let (mode, settings) = (format!("{hls}/imageBasedTrickPlay"), format!("{hls}/imageBasedTrickPlaySettings"));
+        check(&mode, json!("VARIANTS"), &mode, "VARIANTS is not supported by the local home");
+        check(&settings, json!({}), &settings, "does not apply with this imageBasedTrickPlay");
+        let variants = format!("{hls}/imageBasedTrickPlayVariants");
+        check(&variants, json!([]), &variants, "is not supported by the local home");
+        let check = |value: Value, path: &str, reason: &str| {
+            let mut job = line();
+            let group = job.pointer_mut(hls).unwrap();
+            group["imageBasedTrickPlay"] = json!("ADVANCED");
+            group["imageBasedTrickPlaySettings"] = value;
+            let refusal = decode_settings(&job).unwrap_err();
+            assert_eq!(refusal.path, format!("{settings}{path}"));
+            assert!(refusal.reason.contains(reason), "{refusal:?}");
+        };
+        check(json!({"thumbnailWidth": 100}), "/thumbnailWidth", "multiple of 8");
+        check(json!({"thumbnailHeight": 99}), "/thumbnailHeight", "multiple of 2");
+        check(json!({"tileWidth": 0}), "/tileWidth", "");
+        check(json!({"tileHeight": 2049}), "/tileHeight", "");
+        check(json!({"tileHeight": 42, "thumbnailHeight": 98}), "/tileHeight", "4096");
+        check(json!({"intervalCadence": "FOLLOW_SEGMENTATION"}), "/intervalCadence", "FOLLOW_SEGMENTATION");
+        check(json!({"intervalCadence": "FOLLOW_CUSTOM"}), "", "thumbnailInterval is a required property");
+        check(json!({"intervalCadence": "FOLLOW_CUSTOM", "thumbnailInterval": 0}), "/thumbnailInterval", "positive");
+        check(json!({"thumbnailInterval": 2}), "/thumbnailInterval", "FOLLOW_CUSTOM alone");
+    }
+
+    #[test]
     fn what_does_not_fit_together_is_refused_by_its_path() {
         let group = "/outputGroups/0";
         let h264 = "/outputGroups/0/outputs/0/videoDescription/codecSettings/h264Settings";

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    AudioCodec, Container, Destination, Output, VideoCodec,
+    AudioCodec, Container, Destination, Output, TrickPlay, TrickPlayMode, TrickPlaySettings, VideoCodec,
     neutral::{Disabled, Exactly, Excluded, NoItems, Nothing},
 };
 
@@ -83,6 +83,17 @@ impl OutputGroupKind<'_> {
             Self::Cmaf(group) => group.fragment_length,
             Self::Hls(_) | Self::File(_) => None,
         }
+    }
+
+    /// Pictures for winding.
+    pub(crate) fn trick_play(&self) -> TrickPlay {
+        let (mode, settings) = match self {
+            Self::Hls(group) => (group.image_based_trick_play, group.image_based_trick_play_settings),
+            Self::Dash(group) => (group.image_based_trick_play, group.image_based_trick_play_settings),
+            Self::Cmaf(group) => (group.image_based_trick_play, group.image_based_trick_play_settings),
+            Self::File(_) => (TrickPlayMode::None, None),
+        };
+        TrickPlay { mode, settings }
     }
 
     /// The containers that the output may have here.
@@ -221,8 +232,9 @@ pub(crate) struct HlsGroup {
     _timed_metadata_id3_period: Option<u32>,
     #[serde(rename = "timestampDeltaMilliseconds")]
     _timestamp_delta_milliseconds: Option<Exactly<0>>,
-    #[serde(rename = "imageBasedTrickPlay")]
-    _image_based_trick_play: Option<Nothing>,
+    #[serde(default)]
+    image_based_trick_play: TrickPlayMode,
+    image_based_trick_play_settings: Option<TrickPlaySettings>,
     #[serde(rename = "captionLanguageSetting")]
     _caption_language_setting: Option<Omit>,
     #[serde(default)]
@@ -373,8 +385,9 @@ pub(crate) struct DashGroup {
     _hbbtv_compliance: Option<Nothing>,
     #[serde(rename = "mpdProfile")]
     _mpd_profile: Option<MainProfile>,
-    #[serde(rename = "imageBasedTrickPlay")]
-    _image_based_trick_play: Option<Nothing>,
+    #[serde(default)]
+    image_based_trick_play: TrickPlayMode,
+    image_based_trick_play_settings: Option<TrickPlaySettings>,
     #[serde(rename = "ptsOffsetHandlingForBFrames")]
     _pts_offset_handling_for_b_frames: Option<ZeroBasedPts>,
     // Both values are satisfied: every Representation carries its exact SegmentTimeline.
@@ -431,8 +444,9 @@ pub(crate) struct CmafGroup {
     _min_final_segment_length: Option<Exactly<0>>,
     #[serde(rename = "mpdProfile")]
     _mpd_profile: Option<MainProfile>,
-    #[serde(rename = "imageBasedTrickPlay")]
-    _image_based_trick_play: Option<Nothing>,
+    #[serde(default)]
+    image_based_trick_play: TrickPlayMode,
+    image_based_trick_play_settings: Option<TrickPlaySettings>,
     #[serde(rename = "ptsOffsetHandlingForBFrames")]
     _pts_offset_handling_for_b_frames: Option<ZeroBasedPts>,
     // Both values are satisfied: every Representation carries its exact SegmentTimeline.

@@ -19,6 +19,7 @@ mod neutral;
 mod output;
 mod requirements;
 mod timecode;
+mod trick_play;
 mod validate;
 mod video;
 
@@ -49,6 +50,7 @@ pub(crate) use neutral::Toggle;
 pub(crate) use output::{Output, Rendition};
 pub(crate) use requirements::check_tools;
 pub(crate) use timecode::Timecode;
+pub(crate) use trick_play::{ImageSet, ImageSize, IntervalCadence, TrickPlay, TrickPlayMode, TrickPlaySettings};
 pub(crate) use video::{
     ColorCorrector, ColorSpaceConversion, DeinterlaceAlgorithm, DeinterlaceControl, Deinterlacer, ImageInserter,
     InsertableImage, Rectangle, ScalingBehavior, ToneMapper, VideoDescription,

@@ -72,7 +72,9 @@ impl<'a> Capture<'a> {
             video: Some(PlannedVideo {
                 width,
                 height,
+                sample_aspect: Ratio::ONE,
                 frame_rate: Ratio { numerator, denominator },
+                key_interval: Ratio { numerator: denominator, denominator: numerator },
                 bitrate: None,
                 max_bitrate: None,
             }),

@@ -338,6 +338,25 @@ fn prores_options(prores: &ProRes, options: &mut Options) {
     options.push(("vendor", "apl0".into()));
 }
 
+/// Seconds from one key frame to the next.
+pub(super) fn key_interval(coding: Coding<'_>, frame_rate: Ratio, segment_seconds: Option<u32>) -> Ratio {
+    let frames = |frames: u32| Ratio {
+        numerator: frames.saturating_mul(frame_rate.denominator),
+        denominator: frame_rate.numerator,
+    };
+    match (coding, coding.common().gop.map(|gop| Gop::new(gop, segment_seconds))) {
+        // Every picture stands alone.
+        (_, None) => frames(1).reduced(),
+        (Coding::Av1(_), Some(gop)) => frames(gop.frames(frame_rate)).reduced(),
+        (_, Some(Gop::Frames(count))) => frames(count).reduced(),
+        (_, Some(Gop::Seconds(seconds))) => {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below 2^32")]
+            let milliseconds = (seconds * 1000.0).round().max(1.0) as u32;
+            Ratio { numerator: milliseconds, denominator: 1000 }.reduced()
+        }
+    }
+}
+
 /// A group of pictures' length.
 enum Gop {
     Seconds(f64),

@@ -4,7 +4,7 @@
 //! every distinct encode is made once, and ffmpeg's `tee` muxer hands its packets to each output that wants them. So the DASH
 //! group costs no second encode where it asks for the same pictures as the HLS group.
 //! Stills come from a second process that decodes key frames only. In the same filter graph the sparse stream would make frames
-//! queue without bound (9.9 GB against 0.6 GB for a minute of 1080p).
+//! queue without bound (9.9 GB against 0.6 GB for a minute of 1080p). Pictures for winding are made of a finished output.
 //!
 //! Names on the command line are ours (`g0o1/00001.ts`), relative to the job's scratch directory; the names of the job's outputs
 //! are given when its files are published. So no key, however odd, meets ffmpeg's templates or escapes.
@@ -17,6 +17,7 @@ mod graph;
 mod overlay;
 mod parts;
 mod picture;
+mod tiles;
 mod transcode;
 mod video;
 
@@ -29,6 +30,7 @@ use parts::Part;
 
 pub(crate) use captions::{CaptionPart, CaptionTrack};
 pub(crate) use picture::Raster;
+pub(crate) use tiles::PlannedTiles;
 pub(crate) use transcode::{BLACK_FILE, SEPARATE_STREAMS_OFFSET_SECONDS};
 
 /// The first source's name in the scratch directory.
@@ -70,12 +72,17 @@ pub(crate) struct Plan {
     pub(crate) duration_seconds: f64,
     /// The outputs, group by group as in the settings.
     pub(crate) groups: Vec<Vec<PlannedOutput>>,
+    /// The pictures for winding of each group.
+    pub(crate) tiles: Vec<Vec<PlannedTiles>>,
+    /// Arguments of the runs that make those, once the outputs are there.
+    pub(crate) tile_runs: Vec<Vec<String>>,
 }
 
 impl Plan {
     /// Directories below scratch that must exist before the run.
     pub(crate) fn directories(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().flatten().map(|output| output.directory.as_str())
+        let tiles = self.tiles.iter().flatten().map(|tiles| tiles.directory.as_str());
+        self.groups.iter().flatten().map(|output| output.directory.as_str()).chain(tiles)
     }
 }
 
@@ -126,8 +133,12 @@ pub(crate) struct PlannedFile {
 pub(crate) struct PlannedVideo {
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// The shape of a pixel.
+    pub(crate) sample_aspect: Ratio,
     /// Frames per second.
     pub(crate) frame_rate: Ratio,
+    /// Seconds from one key frame to the next.
+    pub(crate) key_interval: Ratio,
     /// Bits per second on average, where the job says so.
     pub(crate) bitrate: Option<u32>,
     /// Bits per second the encoder may not exceed.
@@ -168,6 +179,9 @@ pub(crate) enum PlanError {
     /// A clip that is empty, or lies beyond the input's end.
     #[error("/inputs/{input}/inputClippings/{clipping} holds nothing of the input")]
     Clipping { input: usize, clipping: usize },
+    /// Pictures for winding come to more pixels than an image may have.
+    #[error("a tile of /outputGroups/{group} would be {width} by {height} pixels, which is too large")]
+    Tile { group: usize, width: u64, height: u64 },
 }
 
 /// Plans the job. `facts` are those of each input, in order.
@@ -176,7 +190,9 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
     let mut transcode = transcode::Transcode::new(settings, &parts);
     let mut capture = capture::Capture::new(&parts);
     let mut captions = captions::Captions::new(&parts);
+    let duration_seconds = parts.iter().map(|part| part.seconds).sum();
     let mut groups = Vec::new();
+    let (mut tiles, mut tile_runs) = (Vec::new(), Vec::new());
     for (group_index, group) in settings.output_groups.iter().enumerate() {
         let mut outputs = Vec::new();
         for (index, output) in group.outputs.iter().enumerate() {
@@ -207,10 +223,16 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
         if outputs.is_empty() {
             return Err(PlanError::Audio { group: group_index });
         }
+        let planned = match group.kind() {
+            Some(kind) => tiles::plan(kind, group_index, &outputs, duration_seconds)?,
+            None => Vec::new(),
+        };
+        let (sets, mut runs) = planned.into_iter().unzip();
+        tiles.push(sets);
+        tile_runs.append(&mut runs);
         groups.push(outputs);
     }
     let (transcode, images) = transcode.finish();
-    let duration_seconds = parts.iter().map(|part| part.seconds).sum();
     let whole = matches!(parts.as_slice(), [only] if only.clip.is_none());
     let captions::Captions { tracks, runs, files, .. } = captions;
     Ok(Plan {
@@ -223,6 +245,8 @@ pub(crate) fn plan(settings: &JobSettings, facts: &[SourceFacts]) -> Result<Plan
         whole,
         duration_seconds,
         groups,
+        tiles,
+        tile_runs,
     })
 }
 

@@ -246,6 +246,74 @@ fn stills_of_a_high_dynamic_range_are_brought_down_where_the_job_says_so() {
 }
 
 #[test]
+fn pictures_for_winding_are_made_of_finished_outputs() {
+    let trick_play = |source: Value, group: usize, changes: Value| {
+        let mut settings = line();
+        let kind = if group == 0 { "hlsGroupSettings" } else { "dashIsoGroupSettings" };
+        let of = &mut settings["outputGroups"][group]["outputGroupSettings"][kind];
+        for (name, value) in changes.as_object().unwrap() {
+            of[name] = value.clone();
+        }
+        let plan = plan(&decode_settings(&settings).unwrap(), &[facts(Some(source), 1)]);
+        plan.map(|plan| (plan.tiles.concat(), plan.tile_runs, plan.transcode.unwrap(), plan.capture.unwrap()))
+    };
+    let advanced =
+        |settings: Value| json!({"imageBasedTrickPlay": "ADVANCED", "imageBasedTrickPlaySettings": settings});
+    // Each set: its size, its layout, its interval as a fraction of a second, the output it is made of, and its filters' heart.
+    type Set = ((u32, u32), (u32, u32), (u32, u32), &'static str, &'static str);
+    let check = |source: Value, group: usize, changes: Value, expected: &[Set]| {
+        let (tiles, runs, transcode, capture) = trick_play(source, group, changes.clone()).unwrap();
+        assert_eq!((tiles.len(), runs.len()), (expected.len(), expected.len()), "{changes}");
+        for ((tiles, run), (size, layout, interval, from, filter)) in tiles.iter().zip(&runs).zip(expected) {
+            assert_eq!((tiles.width, tiles.height), *size, "{changes}");
+            assert_eq!((tiles.columns, tiles.rows), *layout, "{changes}");
+            assert_eq!((tiles.interval.numerator, tiles.interval.denominator), *interval, "{changes}");
+            assert_eq!(option(run, "-i"), format!("file:{from}/index.m3u8"));
+            assert!(option(run, "-vf").contains(filter), "{changes}: {}", option(run, "-vf"));
+            assert_eq!(run.contains(&"nokey".to_owned()), !filter.contains("select="), "{changes}");
+        }
+        // No sparse stream is added to what encodes, nor to the stills of the source.
+        let (_, _, plain, stills) = trick_play(json!({}), group, json!({})).unwrap();
+        if expected.is_empty() {
+            assert_eq!((transcode, capture), (plain, stills));
+        } else {
+            assert_eq!(transcode.len(), plain.len());
+            assert_eq!(capture.len(), stills.len());
+        }
+    };
+    let thumbnail = |from| ((312, 176), (3, 3), (3, 1), from, "fps=1/3:start_time=0:round=near,trim=end_frame=4,");
+    check(json!({}), 0, json!({"imageBasedTrickPlay": "NONE"}), &[]);
+    check(json!({}), 0, json!({"imageBasedTrickPlay": "THUMBNAIL"}), &[thumbnail("g0o0")]);
+    check(json!({}), 3, json!({"imageBasedTrickPlay": "THUMBNAIL"}), &[thumbnail("g3o0")]);
+    check(
+        json!({}),
+        0,
+        json!({"imageBasedTrickPlay": "THUMBNAIL_AND_FULLFRAME"}),
+        &[thumbnail("g0o0"), ((1280, 720), (1, 1), (3, 1), "g0o2", "scale=1280:720:")],
+    );
+    check(json!({}), 0, advanced(json!({})), &[thumbnail("g0o0")]);
+    check(
+        json!({"r_frame_rate": "30000/1001", "avg_frame_rate": "30000/1001"}),
+        0,
+        advanced(json!({"intervalCadence": "FOLLOW_CUSTOM", "thumbnailInterval": 5, "thumbnailWidth": 160,
+            "tileWidth": 10, "tileHeight": 2})),
+        &[((160, 90), (10, 2), (1001, 200), "g0o0", r"select=not(mod(n\,150)),trim=end_frame=2,scale=160:90:")],
+    );
+    check(
+        json!({}),
+        0,
+        advanced(json!({"thumbnailWidth": 64, "thumbnailHeight": 64, "tileWidth": 1, "tileHeight": 64})),
+        &[((64, 64), (1, 64), (3, 1), "g0o0", "tile=1x64")],
+    );
+    let too_large = |settings: Value| trick_play(json!({}), 0, advanced(settings)).unwrap_err();
+    assert_eq!(
+        too_large(json!({"thumbnailWidth": 4096, "tileHeight": 2})),
+        PlanError::Tile { group: 0, width: 12_288, height: 4608 }
+    );
+    assert!(matches!(too_large(json!({"tileWidth": 512})), PlanError::Tile { width: 159_744, .. }));
+}
+
+#[test]
 fn every_codec_has_its_options() {
     let check = |codec: Value, container: &str, expected: &[(&str, &str)]| {
         let mut settings = line();

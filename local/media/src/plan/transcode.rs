@@ -73,7 +73,9 @@ impl<'a> Transcode<'a> {
                 PlannedVideo {
                     width,
                     height,
+                    sample_aspect: encode.picture.sample_aspect,
                     frame_rate: encode.frame_rate,
+                    key_interval: encode.key_interval,
                     bitrate: encode.bitrate,
                     max_bitrate: encode.max_bitrate,
                 }

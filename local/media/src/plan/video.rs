@@ -27,6 +27,8 @@ pub(super) struct VideoEncode {
     pub(super) scaler: String,
     pub(super) pixel_format: &'static str,
     pub(super) frame_rate: Ratio,
+    /// Seconds from one key frame to the next.
+    pub(super) key_interval: Ratio,
     /// Watermarks, lowest first.
     pub(super) images: Vec<Overlay>,
     /// ffmpeg options without the stream specifier: (`crf`, `22`).
@@ -81,6 +83,7 @@ impl VideoEncode {
             scaler: scaler(description.sharpness),
             pixel_format,
             frame_rate,
+            key_interval: encoder::key_interval(coding, frame_rate, segment_seconds),
             images: images.map(|image| Overlay::new(image, first_timecode, frame_rate)).collect(),
             options: encoder::options(coding, frame_rate, segment_seconds, color(description, facts)),
             bitrate: common.bitrate,

@@ -10,7 +10,8 @@ use super::{
     Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
     dash::{self, Manifest},
     playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
-    track::{Names, Track, lay_out},
+    tiles,
+    track::{self, Names, Track, lay_out},
 };
 
 /// The brand of a CMAF track.
@@ -79,20 +80,27 @@ pub(super) fn prepare(
         }
         details.push((planned.index, captions::detail(context, &name)));
     }
+    let (tiles, mut images) = tiles::read(context, track::longest_picture(&tracks))?;
+    media.append(&mut images);
+    if hls {
+        for set in &tiles {
+            playlists.push(set.playlist(context)?);
+        }
+    }
     details.sort_by_key(|(index, _)| *index);
     let details = details.into_iter().map(|(_, detail)| detail).collect();
     let mut paths = Vec::new();
     if group.write_dash_manifest == Toggle::Enabled {
         let name = format!("{}.mpd", context.base());
         let file = format!("g{}.mpd", context.index);
-        context.write(&file, &Manifest::from(group).text(&representations, &texts))?;
+        context.write(&file, &Manifest::from(group).text(&representations, &texts, &tiles))?;
         playlists.push(context.playlist(file, &name, dash::MANIFEST_TYPE));
         paths.push(context.destination.uri(&name));
     }
     if hls {
         let name = format!("{}.m3u8", context.base());
         let file = format!("g{}.m3u8", context.index);
-        context.write(&file, &style.master(&entries, &subtitles))?;
+        context.write(&file, &style.master(&entries, &subtitles, &tiles))?;
         playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
         paths.push(context.destination.uri(&name));
     }

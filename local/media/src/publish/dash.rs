@@ -11,7 +11,8 @@ use super::{
     Context, GroupDetail, GroupKind, Prepared, PublishError,
     boxes::{self, SegmentIndex},
     captions,
-    track::{Layout, Names, Track, lay_out},
+    tiles::{self, Tiles},
+    track::{self, Layout, Names, Track, lay_out},
     uri,
 };
 
@@ -54,11 +55,13 @@ pub(super) fn prepare(
         details.push((planned.index, detail));
         texts.push(Text { planned: captions, name: format!("{}.vtt", context.stem(planned)) });
     }
+    let (tiles, mut images) = tiles::read(context, track::longest_picture(&tracks))?;
+    media.append(&mut images);
     details.sort_by_key(|(index, _)| *index);
     let details = details.into_iter().map(|(_, detail)| detail).collect();
     let name = format!("{}.mpd", context.base());
     let file = format!("g{}.mpd", context.index);
-    context.write(&file, &Manifest::from(group).text(&representations, &texts))?;
+    context.write(&file, &Manifest::from(group).text(&representations, &texts, &tiles))?;
     let manifest = context.playlist(file, &name, MANIFEST_TYPE);
     let paths = Some(vec![context.destination.uri(&name)]);
     let detail = GroupDetail { output_details: details, playlist_file_paths: paths, kind: GroupKind::Dash };
@@ -122,7 +125,12 @@ impl Manifest {
     }
 
     /// The manifest of a group's tracks.
-    pub(super) fn text(self, representations: &[Representation<'_>], texts: &[Text<'_>]) -> String {
+    pub(super) fn text(
+        self,
+        representations: &[Representation<'_>],
+        texts: &[Text<'_>],
+        tiles: &[Tiles<'_>],
+    ) -> String {
         let seconds = representations.iter().map(|r| r.track.seconds()).fold(0.0, f64::max);
         let mut text = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -163,6 +171,10 @@ impl Manifest {
         }
         for (index, captions) in texts.iter().enumerate() {
             captions.write(&mut text, text_set + index, representations.len() + 1 + index);
+        }
+        for (index, tiles) in tiles.iter().enumerate() {
+            let before = texts.len() + index;
+            tiles.adaptation_set(&mut text, text_set + before, representations.len() + 1 + before, escape);
         }
         text.push_str("  </Period>\n</MPD>\n");
         text

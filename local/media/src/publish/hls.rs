@@ -9,7 +9,8 @@ use super::{
     Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
     playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
     segments::Segment,
-    track::{Names, Track, lay_out},
+    tiles,
+    track::{self, Names, Track, lay_out},
 };
 
 /// Ticks of a transport stream's clock. Source: ISO/IEC 13818-1.
@@ -66,11 +67,16 @@ pub(super) fn prepare(
         details.push((planned.index, captions::detail(context, &name)));
         subtitles.push(Subtitles { planned: captions, playlist: name });
     }
+    let (tiles, mut images) = tiles::read(context, track::longest_picture(&tracks))?;
+    media.append(&mut images);
+    for set in &tiles {
+        playlists.push(set.playlist(context)?);
+    }
     details.sort_by_key(|(index, _)| *index);
     let details = details.into_iter().map(|(_, detail)| detail).collect();
     let name = format!("{}.m3u8", context.base());
     let file = format!("g{}.m3u8", context.index);
-    context.write(&file, &style.master(&entries, &subtitles))?;
+    context.write(&file, &style.master(&entries, &subtitles, &tiles))?;
     playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
     let mut paths = Some(vec![context.destination.uri(&name)]);
     if group.output_selection == HlsOutputSelection::SegmentsOnly {

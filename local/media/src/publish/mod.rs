@@ -12,6 +12,7 @@ mod dash;
 mod hls;
 mod playlist;
 mod segments;
+mod tiles;
 mod track;
 
 use std::{collections::HashSet, path::Path};
@@ -23,7 +24,7 @@ use vodline_core::{AwsError, ObjectMetadata, Objects};
 
 use crate::{
     job::{Destination, Identifiers, JobSettings, Output, OutputFacts, OutputGroup, OutputGroupKind},
-    plan::{CaptionTrack, Plan, PlannedOutput},
+    plan::{CaptionTrack, Plan, PlannedOutput, PlannedTiles},
 };
 
 /// Segments and stills never change once written: their names belong to one job.
@@ -162,13 +163,14 @@ pub(crate) fn prepare(
 ) -> Result<Publication, PublishError> {
     let mut publication = Publication { files: Vec::new(), groups: Vec::new() };
     let mut last = Vec::new();
-    for (index, (group, outputs)) in settings.output_groups.iter().zip(&plan.groups).enumerate() {
+    let planned = plan.groups.iter().zip(&plan.tiles);
+    for (index, (group, (outputs, tiles))) in settings.output_groups.iter().zip(planned).enumerate() {
         let (Some(kind), Some(input)) = (group.kind(), settings.inputs.first()) else { continue };
         let identifiers = Identifiers { started, input: &input.file_input, output: None };
         let destination = &kind.destination().resolved(&identifiers);
         let seconds = plan.duration_seconds;
         let context =
-            Context { scratch, group, kind, destination, identifiers, index, seconds, captions: &plan.captions };
+            Context { scratch, group, kind, destination, identifiers, index, seconds, captions: &plan.captions, tiles };
         let (detail, mut media, mut playlists) = match kind {
             OutputGroupKind::Hls(hls) => hls::prepare(&context, hls, outputs)?,
             OutputGroupKind::Dash(dash) => dash::prepare(&context, dash, outputs)?,
@@ -202,6 +204,7 @@ struct Context<'a> {
     /// How long the job's outputs are expected to be.
     seconds: f64,
     captions: &'a [CaptionTrack],
+    tiles: &'a [PlannedTiles],
 }
 
 impl<'a> Context<'a> {

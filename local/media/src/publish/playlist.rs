@@ -10,6 +10,7 @@ use crate::job::{
 use crate::plan::PlannedCaptions;
 
 use super::{
+    tiles::Tiles,
     track::{Layout, Place, Track},
     uri,
 };
@@ -105,7 +106,7 @@ impl Style {
     }
 
     /// The master playlist of a group's outputs.
-    pub(super) fn master(self, entries: &[Entry<'_>], subtitles: &[Subtitles<'_>]) -> String {
+    pub(super) fn master(self, entries: &[Entry<'_>], subtitles: &[Subtitles<'_>], tiles: &[Tiles<'_>]) -> String {
         let mut text = self.head();
         text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         let pictures = entries.iter().any(|entry| entry.track.planned.video.is_some());
@@ -142,6 +143,7 @@ impl Style {
                 text.push_str(&self.variant(entry, Some(group), &sounds, beside));
             }
         }
+        text.extend(tiles.iter().map(Tiles::entry));
         text
     }
 

@@ -77,6 +77,12 @@ impl<'a> Track<'a> {
     }
 }
 
+/// Seconds of the longest track with a picture.
+pub(super) fn longest_picture(tracks: &[Track<'_>]) -> f64 {
+    let pictures = tracks.iter().filter(|track| track.planned.video.is_some());
+    pictures.map(Track::seconds).fold(0.0, f64::max)
+}
+
 /// Some bytes of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {

@@ -1,6 +1,7 @@
 //! What settings must hold together, beyond each one's own type.
 
 mod audio;
+mod trick_play;
 mod video;
 
 use super::{
@@ -125,6 +126,7 @@ fn validate_group(
     if group.outputs.is_empty() {
         return Err(Refusal::new(format!("{path}/outputs"), "Should have at least 1 items"));
     }
+    trick_play::validate(&format!("{settings_path}/{name}"), group, kind)?;
     for (index, output) in group.outputs.iter().enumerate() {
         let path = format!("{path}/outputs/{index}");
         validate_output(&path, output, kind, settings)?;
