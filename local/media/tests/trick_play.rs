@@ -27,6 +27,48 @@ fn output(modifier: &str, container: &str, height: u32, sound: bool) -> Value {
     output
 }
 
+/// Asks for a playlist of an output's key frames.
+fn with_key_frames(mut output: Value) -> Value {
+    match output["containerSettings"]["container"].as_str() {
+        Some("CMFC") => output["containerSettings"]["cmfcSettings"] = json!({"iFrameOnlyManifest": "INCLUDE"}),
+        _ => output["outputSettings"] = json!({"hlsSettings": {"iFrameOnlyManifest": "INCLUDE"}}),
+    }
+    output
+}
+
+/// The bytes of `8@16` of a file.
+fn ranged(file: &Path, range: &str) -> Vec<u8> {
+    let (length, offset) = range.split_once('@').unwrap();
+    let (length, offset): (usize, usize) = (length.parse().unwrap(), offset.parse().unwrap());
+    std::fs::read(file).unwrap()[offset..offset + length].to_vec()
+}
+
+/// The gray in the middle of each key frame of a playlist. They are read as players do, each by itself: ffmpeg reads on to the
+/// frames that follow in a fragment.
+fn key_frames(home: &Home, group: &str, playlist: &str) -> Vec<u8> {
+    let file = |name: &str| home.buckets.path("media", &format!("{group}/{name}"));
+    let map = playlist.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")).unwrap();
+    let (name, range) = map.trim_end_matches('"').split_once("\",BYTERANGE=\"").unwrap();
+    let init = ranged(&file(name), range);
+    let lines: Vec<_> = playlist.lines().collect();
+    let ranges = lines.windows(2).filter_map(|pair| Some((pair[0].strip_prefix("#EXT-X-BYTERANGE:")?, pair[1])));
+    let folder = tempfile::tempdir().unwrap();
+    ranges
+        .map(|(range, name)| {
+            let alone = folder.path().join("alone");
+            std::fs::write(&alone, [init.clone(), ranged(&file(name), range)].concat()).unwrap();
+            let decoded = Command::new("ffmpeg")
+                .args(["-v", "quiet", "-nostdin", "-f", if group == "hls" { "mpegts" } else { "mov" }, "-i"])
+                .arg(&alone)
+                .args(["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "pipe:1"])
+                .output()
+                .unwrap();
+            assert_eq!(decoded.stdout.len(), 320 * 180, "{range}");
+            decoded.stdout[90 * 320 + 160]
+        })
+        .collect()
+}
+
 /// The gray in the middle of each picture of a tile, row by row.
 fn grays(image: &Path, (width, height): (usize, usize), (columns, rows): (usize, usize)) -> Vec<u8> {
     let size = ffprobe("-show_entries stream=codec_name,width,height -of csv=p=0", image);
@@ -60,13 +102,13 @@ async fn pictures_for_winding_show_what_is_there_at_their_time() {
                 {"outputGroupSettings": {"type": "HLS_GROUP_SETTINGS", "hlsGroupSettings": {
                     "destination": "s3://media/hls/out", "segmentLength": 2,
                     "imageBasedTrickPlay": "THUMBNAIL_AND_FULLFRAME"}},
-                 "outputs": [output("_180p", "M3U8", 180, true), output("_90p", "M3U8", 90, true)]},
+                 "outputs": [with_key_frames(output("_180p", "M3U8", 180, true)), output("_90p", "M3U8", 90, true)]},
                 {"outputGroupSettings": {"type": "CMAF_GROUP_SETTINGS", "cmafGroupSettings": {
                     "destination": "s3://media/cmaf/out", "segmentLength": 2, "segmentControl": "SINGLE_FILE",
                     "imageBasedTrickPlay": "ADVANCED", "imageBasedTrickPlaySettings": {
                         "intervalCadence": "FOLLOW_CUSTOM", "thumbnailInterval": 0.5, "thumbnailWidth": 64,
                         "tileWidth": 3, "tileHeight": 2}}},
-                 "outputs": [output("_180p", "CMFC", 180, false), output("_90p", "CMFC", 90, false)]},
+                 "outputs": [with_key_frames(output("_180p", "CMFC", 180, false)), output("_90p", "CMFC", 90, false)]},
                 {"outputGroupSettings": {"type": "DASH_ISO_GROUP_SETTINGS", "dashIsoGroupSettings": {
                     "destination": "s3://media/dash/out", "segmentLength": 2, "imageBasedTrickPlay": "THUMBNAIL"}},
                  "outputs": [output("_180p", "MPD", 180, false)]},
@@ -115,4 +157,17 @@ async fn pictures_for_winding_show_what_is_there_at_their_time() {
         assert!(manifest.contains(duration) && manifest.contains("media=\"out_thumbnail_$Number%05d$.jpg\""));
     }
     assert_alike(&grays(&path("dash/out_thumbnail_00001.jpg"), (312, 176), (3, 3))[..4], &GRAYS);
+
+    // Key frames by their bytes: all of a transport stream's, and each fragment's first.
+    for (group, grays, length) in [("hls", GRAYS.as_slice(), "1.000000"), ("cmaf", &[a, c], "2.000000")] {
+        let master = text(&format!("{group}/out.m3u8"));
+        let line = master.lines().find(|line| line.starts_with("#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=")).unwrap();
+        assert!(line.ends_with(",RESOLUTION=320x180,URI=\"out_180p_I-Frame.m3u8\""), "{line}");
+        assert!(line.contains(",CODECS=\"avc1.") && !line.contains("mp4a"), "{line}");
+        let playlist = text(&format!("{group}/out_180p_I-Frame.m3u8"));
+        assert!(playlist.contains("#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI="), "{playlist}");
+        let entry = format!("#EXTINF:{length},\n#EXT-X-BYTERANGE:");
+        assert_eq!(playlist.matches(&entry).count(), grays.len(), "{playlist}");
+        assert_alike(&key_frames(&home, group, &playlist), grays);
+    }
 }

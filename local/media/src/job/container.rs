@@ -233,8 +233,8 @@ pub(crate) struct CmfcSettings {
     _audio_duration: Option<CodecDuration>,
     #[serde(rename = "c2paManifest")]
     _c2pa_manifest: Option<Excluded>,
-    #[serde(rename = "iFrameOnlyManifest")]
-    _i_frame_only_manifest: Option<Excluded>,
+    #[serde(default)]
+    pub(crate) i_frame_only_manifest: KeyFramePlaylist,
     #[serde(rename = "klvMetadata")]
     _klv_metadata: Option<Nothing>,
     #[serde(rename = "manifestMetadataSignaling")]
@@ -245,6 +245,15 @@ pub(crate) struct CmfcSettings {
     _scte35_source: Option<Nothing>,
     #[serde(rename = "timedMetadata")]
     _timed_metadata: Option<Nothing>,
+}
+
+/// Whether a picture has, beside its playlist, one of its key frames alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum KeyFramePlaylist {
+    Include,
+    #[default]
+    Exclude,
 }
 
 /// How a player comes to a track of sound alone.

@@ -149,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn key_frames_need_a_picture() {
+        let output = "/outputGroups/0/outputs/0";
+        let path = format!("{output}/outputSettings/hlsSettings/iFrameOnlyManifest");
+        let settings = |manifest: &str| json!({"hlsSettings": {"iFrameOnlyManifest": manifest}});
+        check(&format!("{output}/outputSettings"), settings("INCLUDE_AS_TS"), &path, "INCLUDE_AS_TS is not supported");
+        let mut job = line();
+        job.pointer_mut(output).unwrap()["outputSettings"] = settings("INCLUDE");
+        assert!(decode_settings(&job).is_ok());
+        job.pointer_mut(output).unwrap().as_object_mut().unwrap().remove("videoDescription");
+        assert_eq!(decode_settings(&job).unwrap_err().path, path);
+    }
+
+    #[test]
     fn pictures_for_winding_must_hold_together() {
         let hls = "/outputGroups/0/outputGroupSettings/hlsGroupSettings";
         let (mode, settings) = (format!("{hls}/imageBasedTrickPlay"), format!("{hls}/imageBasedTrickPlaySettings"));

@@ -35,7 +35,9 @@ pub(crate) use codec::{
     H265Packaging, H265Profile, ParControl, ProRes, ProResProfile, RateControl, SampleAdaptiveOffset, SceneChange,
     TreeBlockSize, TuningLevel, VideoCodec, Vp9, Vp9TuningLevel,
 };
-pub(crate) use container::{AudioTrackType, Container, ContainerSettings, DescriptiveVideo, MoovPlacement};
+pub(crate) use container::{
+    AudioTrackType, Container, ContainerSettings, DescriptiveVideo, KeyFramePlaylist, MoovPlacement,
+};
 pub(crate) use decode::{Refusal, decode, decode_settings};
 pub(crate) use group::{
     BandwidthType, CaptionSegments, ClientCache, CmafGroup, CodecSpecification, CompositionOffsets, DashGroup,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::{
     AudioCodec, AudioDescription, AudioTrackType, CaptionDescription, ContainerSettings, DescriptiveVideo,
-    OutputGroupKind, VideoDescription, neutral::Excluded,
+    KeyFramePlaylist, OutputGroupKind, VideoDescription,
 };
 
 /// The group that alternative sounds are in unless they say otherwise.
@@ -89,6 +89,13 @@ impl Output {
         }
     }
 
+    /// Whether it has a playlist of its key frames.
+    pub(crate) fn has_key_frame_playlist(&self) -> bool {
+        let hls = self.output_settings.hls_settings.as_ref().map(|hls| hls.i_frame_only_manifest);
+        let cmaf = self.container_settings.cmfc_settings.as_ref().map(|cmfc| cmfc.i_frame_only_manifest);
+        hls.or(cmaf) == Some(KeyFramePlaylist::Include)
+    }
+
     /// Whether it goes with pictures that are in another output.
     pub(crate) fn is_beside_pictures(&self) -> bool {
         self.is_audio_only() || !self.caption_descriptions.is_empty()
@@ -150,8 +157,8 @@ pub(crate) struct HlsOutput {
     pub(crate) audio_track_type: Option<AudioTrackType>,
     #[serde(default)]
     pub(crate) descriptive_video_service_flag: DescriptiveVideo,
-    #[serde(rename = "iFrameOnlyManifest")]
-    _i_frame_only_manifest: Option<Excluded>,
+    #[serde(default)]
+    pub(crate) i_frame_only_manifest: KeyFramePlaylist,
 }
 
 /// What holds an HLS output of sound alone.

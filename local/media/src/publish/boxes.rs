@@ -28,6 +28,44 @@ pub(super) fn segment_index(scratch: &Path, file: &str) -> Result<SegmentIndex, 
     parse_sidx(&body).ok_or_else(|| PublishError::Unexpected { file: file.into(), what: "its segment index is broken" })
 }
 
+/// A fragment's bytes up to the end of its first frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FragmentStart {
+    pub(super) offset: u64,
+    pub(super) bytes: u64,
+}
+
+/// Finds the beginning of a segment's only fragment, which holds one track.
+pub(super) fn fragment_start(scratch: &Path, file: &str) -> Result<FragmentStart, PublishError> {
+    let (offset, body) = find_box(scratch, file, *b"moof")?;
+    let broken = || PublishError::Unexpected { file: file.into(), what: "its fragment is broken" };
+    Ok(FragmentStart { offset, bytes: first_frame_end(&body).ok_or_else(broken)? })
+}
+
+/// Where the first frame ends, in bytes from the beginning of the fragment whose box has this body.
+fn first_frame_end(moof: &[u8]) -> Option<u64> {
+    const DATA_OFFSET: u32 = 0x1;
+    const FIRST_FLAGS: u32 = 0x4;
+    const DURATION: u32 = 0x100;
+    const SIZE: u32 = 0x200;
+    let (_, traf) = children(moof).find(|(kind, _)| kind == b"traf")?;
+    let (_, trun) = children(traf).find(|(kind, _)| kind == b"trun")?;
+    let mut reader = Reader(trun);
+    let flags = reader.u32()?;
+    let count = reader.u32()?;
+    // Without them the data need not be where the fragment is, and frames would all be of one size.
+    if count == 0 || flags & DATA_OFFSET == 0 || flags & SIZE == 0 {
+        return None;
+    }
+    let data_offset = reader.u32()?;
+    for flag in [FIRST_FLAGS, DURATION] {
+        if flags & flag != 0 {
+            reader.u32()?;
+        }
+    }
+    Some(u64::from(data_offset) + u64::from(reader.u32()?))
+}
+
 /// The length of an MP4 file, in seconds.
 pub(super) fn movie_seconds(scratch: &Path, file: &str) -> Result<f64, PublishError> {
     let moov = top_level_box(scratch, file, *b"moov")?;
@@ -74,9 +112,15 @@ fn parse_mvhd(body: &[u8]) -> Option<f64> {
 }
 
 fn top_level_box(scratch: &Path, file: &str, wanted: [u8; 4]) -> Result<Vec<u8>, PublishError> {
+    find_box(scratch, file, wanted).map(|(_, body)| body)
+}
+
+/// A box's offset in its file, and its body.
+fn find_box(scratch: &Path, file: &str, wanted: [u8; 4]) -> Result<(u64, Vec<u8>), PublishError> {
     let failed = PublishError::scratch;
     let mut handle = File::open(scratch.join(file)).map_err(failed(file))?;
     let mut header = [0; 8];
+    let mut offset = 0;
     loop {
         if handle.read_exact(&mut header).is_err() {
             return Err(PublishError::Unexpected { file: file.into(), what: "an expected box is missing" });
@@ -93,8 +137,9 @@ fn top_level_box(scratch: &Path, file: &str, wanted: [u8; 4]) -> Result<Vec<u8>,
         if kind == wanted {
             let mut bytes = Vec::new();
             handle.take(body.min(BOX_BYTES_MAX)).read_to_end(&mut bytes).map_err(failed(file))?;
-            return Ok(bytes);
+            return Ok((offset, bytes));
         }
+        offset += header_bytes + body;
         let body = i64::try_from(body).unwrap_or(i64::MAX);
         handle.seek(SeekFrom::Current(body)).map_err(failed(file))?;
     }
@@ -140,11 +185,31 @@ mod tests {
         assert_eq!(parse_sidx(&body), Some(SegmentIndex { timescale: 15360, start: 46080, duration: 46080 }));
     }
 
+    #[test]
+    fn a_fragments_first_frame_is_found() {
+        let boxed = |kind: &[u8; 4], body: &[u8]| {
+            let size = u32::try_from(body.len() + 8).unwrap_or_default();
+            [&size.to_be_bytes(), kind.as_slice(), body].concat()
+        };
+        let run = |flags: u32, fields: &[u32]| {
+            let words = [&[flags, 2], fields].concat();
+            let trun = boxed(b"trun", &words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>());
+            [boxed(b"mfhd", &[0; 8]), boxed(b"traf", &[boxed(b"tfhd", &[0; 8]), trun].concat())].concat()
+        };
+        // The data's offset; the first frame's flags; each frame's length in time and in bytes.
+        assert_eq!(first_frame_end(&run(0x305, &[100, 0, 512, 4000, 512, 300])), Some(4100));
+        assert_eq!(first_frame_end(&run(0x201, &[100, 4000, 300])), Some(4100));
+        assert_eq!(first_frame_end(&run(0x101, &[100, 512, 512])), None);
+        assert_eq!(first_frame_end(&run(0x200, &[4000, 300])), None);
+        assert_eq!(first_frame_end(&run(0x201, &[100])), None);
+    }
+
     proptest! {
         #[test]
         fn broken_boxes_are_no_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_sidx(&body);
             let _ = parse_mvhd(&body);
+            let _ = first_frame_end(&body);
             let _ = children(&body).count();
         }
     }

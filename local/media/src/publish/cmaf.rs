@@ -9,6 +9,7 @@ use crate::{
 use super::{
     Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
     dash::{self, Manifest},
+    key_frames::KeyFrames,
     playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
     tiles,
     track::{self, Names, Track, lay_out},
@@ -43,6 +44,10 @@ pub(super) fn prepare(
             modifier: "",
         };
         let timeline = dash::timeline_of(context, track)?;
+        let key_frames = match track.output.has_key_frame_playlist() {
+            true => Some(KeyFrames::of_fragments(context, track)?),
+            false => None,
+        };
         let mut layout = lay_out(context, track, group.segment_control, &names)?;
         media.append(&mut layout.files);
         let name = format!("{}.m3u8", track.stem);
@@ -53,8 +58,21 @@ pub(super) fn prepare(
             playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
             paths = Some(vec![context.destination.uri(&name)]);
         }
+        let mut line = String::new();
+        if let Some(key_frames) = key_frames.as_ref().filter(|_| hls) {
+            let name = format!("{}_I-Frame.m3u8", track.stem);
+            let file = format!("{}/key_frames.m3u8", track.planned.directory);
+            context.write(&file, &style.key_frames(key_frames, &layout))?;
+            playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+            line = style.key_frame_entry(track, key_frames, &name);
+        }
         details.push((track.planned.index, track.detail(paths)));
-        entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
+        entries.push(Entry {
+            track,
+            playlist: name,
+            rendition: track.output.rendition(context.kind),
+            key_frames: line,
+        });
         representations.push(dash::Representation { track, layout, timeline, extension: names.extension });
     }
     let first = tracks.iter().find(|track| track.planned.video.is_some()).or(tracks.first());

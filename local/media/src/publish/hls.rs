@@ -7,6 +7,7 @@ use crate::{
 
 use super::{
     Context, GroupDetail, GroupKind, Prepared, PublishError, captions,
+    key_frames::KeyFrames,
     playlist::{Entry, PLAYLIST_TYPE, Style, Subtitles},
     segments::Segment,
     tiles,
@@ -45,14 +46,31 @@ pub(super) fn prepare(
             init: None,
             modifier: &modifier,
         };
+        let key_frames = match track.output.has_key_frame_playlist() {
+            true => Some(KeyFrames::of_transport_stream(context, track)?),
+            false => None,
+        };
         let mut layout = lay_out(context, track, group.segment_control, &names)?;
         let name = format!("{}.m3u8", track.stem);
         let file = format!("{}/media.m3u8", track.planned.directory);
         context.write(&file, &style.media(track, &layout))?;
         media.append(&mut layout.files);
         playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+        let mut line = String::new();
+        if let Some(key_frames) = &key_frames {
+            let name = format!("{}_I-Frame.m3u8", track.stem);
+            let file = format!("{}/key_frames.m3u8", track.planned.directory);
+            context.write(&file, &style.key_frames(key_frames, &layout))?;
+            playlists.push(context.playlist(file, &name, PLAYLIST_TYPE));
+            line = style.key_frame_entry(track, key_frames, &name);
+        }
         details.push((track.planned.index, track.detail(Some(vec![context.destination.uri(&name)]))));
-        entries.push(Entry { track, playlist: name, rendition: track.output.rendition(context.kind) });
+        entries.push(Entry {
+            track,
+            playlist: name,
+            rendition: track.output.rendition(context.kind),
+            key_frames: line,
+        });
     }
     let mut subtitles = Vec::new();
     for planned in beside {

@@ -10,6 +10,7 @@ mod cmaf;
 mod codec;
 mod dash;
 mod hls;
+mod key_frames;
 mod playlist;
 mod segments;
 mod tiles;

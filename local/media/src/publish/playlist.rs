@@ -10,6 +10,8 @@ use crate::job::{
 use crate::plan::PlannedCaptions;
 
 use super::{
+    bit_rate,
+    key_frames::{KeyFrames, Range},
     tiles::Tiles,
     track::{Layout, Place, Track},
     uri,
@@ -74,6 +76,11 @@ impl Style {
 
     /// A playlist of segments of these lengths in seconds.
     pub(super) fn list(self, lengths: &[f64], init: Option<&Place>, places: &[Place]) -> String {
+        self.listed("", lengths, init, places)
+    }
+
+    /// The same with these tags in its head.
+    fn listed(self, tags: &str, lengths: &[f64], init: Option<&Place>, places: &[Place]) -> String {
         let longest = lengths.iter().copied().fold(0.0, f64::max);
         let target = match self.target {
             TargetDurationMode::Legacy => longest.ceil(),
@@ -83,7 +90,7 @@ impl Style {
         // Writing to a string cannot fail.
         let _ = write!(
             text,
-            "#EXT-X-TARGETDURATION:{:.0}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n",
+            "#EXT-X-TARGETDURATION:{:.0}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n{tags}",
             target.max(1.0)
         );
         if let Some(init) = init {
@@ -103,6 +110,39 @@ impl Style {
         }
         text.push_str("#EXT-X-ENDLIST\n");
         text
+    }
+
+    /// A playlist of key frames alone.
+    pub(super) fn key_frames(self, key_frames: &KeyFrames, layout: &Layout) -> String {
+        /// Of tables in front of frames. Source: RFC 8216, section 7.
+        const VERSION: u8 = 5;
+        let place = |range: &Range| {
+            let Place { name, range: whole } = layout.segments.get(range.segment)?.clone();
+            let begins = whole.map_or(0, |(offset, _)| offset);
+            Some(Place { name, range: Some((begins + range.offset, range.bytes)) })
+        };
+        let init = layout.init.clone().or_else(|| key_frames.tables.as_ref().and_then(place));
+        let places: Vec<_> = key_frames.frames.iter().filter_map(|frame| place(&frame.range)).collect();
+        let lengths: Vec<_> = key_frames.frames.iter().map(|frame| frame.seconds).collect();
+        let style = Self { version: self.version.max(VERSION), ..self };
+        style.listed("#EXT-X-I-FRAMES-ONLY\n", &lengths, init.as_ref(), &places)
+    }
+
+    /// An output's line for its key frames alone.
+    pub(super) fn key_frame_entry(self, track: &Track<'_>, key_frames: &KeyFrames, playlist: &str) -> String {
+        let rates = key_frames.frames.iter().map(|frame| bit_rate(frame.range.bytes, frame.seconds));
+        let codecs = track.codecs(self.codecs);
+        // The picture's comes first, and a sound is not among key frames.
+        let codec = codecs.first().map_or("", String::as_str);
+        let mut line = format!(
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},CODECS=\"{codec}\"",
+            rates.max().unwrap_or_default().max(1)
+        );
+        if let (Some(video), StreamInfResolution::Include) = (track.planned.video, self.resolution) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ",RESOLUTION={}x{}", video.width, video.height);
+        }
+        format!("{line},URI=\"{}\"\n", uri(playlist))
     }
 
     /// The master playlist of a group's outputs.
@@ -143,6 +183,7 @@ impl Style {
                 text.push_str(&self.variant(entry, Some(group), &sounds, beside));
             }
         }
+        text.extend(entries.iter().map(|entry| entry.key_frames.as_str()));
         text.extend(tiles.iter().map(Tiles::entry));
         text
     }
@@ -211,6 +252,8 @@ pub(super) struct Entry<'a> {
     /// Its playlist's name.
     pub(super) playlist: String,
     pub(super) rendition: Rendition<'a>,
+    /// The line of its key frames; empty when they have no playlist.
+    pub(super) key_frames: String,
 }
 
 impl Entry<'_> {

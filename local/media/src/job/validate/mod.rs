@@ -197,6 +197,13 @@ fn validate_output(
             return Err(does_not_apply(&format!("{path}/containerSettings/{name}"), "container"));
         }
     }
+    if output.has_key_frame_playlist() && output.video_description.is_none() {
+        let setting = match kind {
+            OutputGroupKind::Hls(_) => "outputSettings/hlsSettings",
+            _ => "containerSettings/cmfcSettings",
+        };
+        return Err(Refusal::new(format!("{path}/{setting}/iFrameOnlyManifest"), "needs a picture"));
+    }
     let media = usize::from(output.video_description.is_some()) + output.audio_descriptions.len();
     if !output.caption_descriptions.is_empty() {
         return validate_captions(path, output, kind, settings, media);
